@@ -224,6 +224,7 @@ export const kafkaErrors: readonly ErrorInfo[] = Object.freeze(
 )
 
 /** The codes as constants: `errorCode.NOT_COORDINATOR`. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets which name has which code
 export const errorCode = Object.freeze(Object.fromEntries(table.map(([code, name]) => [name, code]))) as ErrorCodes
 
 const byCode = new Map(kafkaErrors.map((info) => [info.code, info]))

@@ -36,8 +36,8 @@ export function readVarlong(bytes: Uint8Array, at: number, limit: number): numbe
     else high += (byte & 0x7f) * 2 ** (shift - 28)
     if (byte < 0x80) {
       varintEnd = position
-      const raw = high * 0x10000000 + low
-      return low & 1 ? -((raw - 1) / 2) - 1 : raw / 2
+      const half = high * 0x8000000 + (low >>> 1)
+      return low & 1 ? -half - 1 : half
     }
   }
   return undefined
@@ -69,25 +69,24 @@ const int32Min = -0x80000000
 
 /** How many bytes `writeVarlong` uses for a whole number within 2^53. */
 export function varlongSize(value: number): number {
-  if (value >= int32Min && value <= int32Max) return varintSize(value)
-  let raw = value < 0 ? -(value + 1) * 2 + 1 : value * 2
+  if (value === value >> 0) return varintSize(value)
   let size = 1
-  while (raw > 0x7f) {
-    raw = Math.floor(raw / 128)
-    size++
-  }
+  for (let raw = zigzag(value); raw > 0x7fn; raw >>= 7n) size++
   return size
 }
 
 /** Writes a zigzag int64, a whole number within 2^53, and answers the position after it. */
 export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
-  if (value >= int32Min && value <= int32Max) return writeVarint(bytes, at, value)
-  let raw = value < 0 ? -(value + 1) * 2 + 1 : value * 2
+  if (value === value >> 0) return writeVarint(bytes, at, value)
+  let raw = zigzag(value)
   let position = at
-  while (raw > 0x7f) {
-    bytes[position++] = (raw % 128) | 0x80
-    raw = Math.floor(raw / 128)
-  }
-  bytes[position++] = raw
+  for (; raw > 0x7fn; raw >>= 7n) bytes[position++] = Number(raw & 0x7fn) | 0x80
+  bytes[position++] = Number(raw)
   return position
+}
+
+// Only for what does not fit into 32 bits, which in practice is nothing: a difference of more than 24 days in a batch.
+function zigzag(value: number): bigint {
+  const wide = BigInt(value)
+  return wide < 0n ? -2n * wide - 1n : 2n * wide
 }
