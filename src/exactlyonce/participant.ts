@@ -1,0 +1,86 @@
+// The contract between the checkpoint coordinator and those who take part in a checkpoint with a transaction of their
+// own: all Kafka sinks on one cluster together, or a user's two-phase-commit sink. Owns types only; recovery.ts and
+// coordinator.ts decide when each call comes.
+import type { StateValue } from './functions.ts'
+
+/** A sealed transaction that is not proven yet, as a checkpoint keeps it. */
+export interface PendingTransaction {
+  readonly checkpointId: number
+  readonly handle: StateValue
+}
+
+/** What a checkpoint keeps of a participant. */
+export interface ParticipantSnapshot {
+  /** In order of checkpoint id; every transaction sealed and not proven when the snapshot was taken, its own the last. */
+  readonly pending: readonly PendingTransaction[]
+  /** What else the participant needs to judge a store against the world, such as its ids and their last proven witness. */
+  readonly recorded: StateValue
+}
+
+export interface RetainedCheckpoint {
+  readonly checkpointId: number
+  readonly snapshot: ParticipantSnapshot | undefined
+}
+
+/** What recovery found out about one pending transaction. */
+export type SettledTransaction =
+  /** Proven: visible for good. */
+  | { readonly kind: 'committed' }
+  /** Proven never to become visible. */
+  | { readonly kind: 'lost'; readonly loss: LostTransaction }
+
+export interface LostTransaction {
+  readonly checkpointId: number
+  readonly transactionalId: string
+  readonly producerId: string
+  readonly producerEpoch: number
+  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly firstOffset: string }[]
+  readonly ageMs: number
+  readonly evidence: string
+}
+
+/** Whether the world knows of commits that the chosen checkpoint does not contain. */
+export type LedgerFinding =
+  | { readonly kind: 'consistent'; readonly checkpointIdMax: number }
+  /** `contains` tells whether some other checkpoint's snapshot would explain all that was found. */
+  | { readonly kind: 'unexplained'; readonly details: string }
+
+/**
+ * One two-phase-commit participant. Losable: its prepared transaction can vanish (a Kafka transaction times out), so it
+ * commits first and its outcome decides. Durable: a prepared transaction stays until it is told (PREPARE TRANSACTION).
+ */
+export interface TransactionParticipant {
+  readonly name: string
+  readonly kind: 'losable' | 'durable'
+
+  /** Refuses settings under which the promise cannot be kept. First call. */
+  checkStart(): Promise<void>
+
+  // Recovery, in this order.
+
+  /** Commits a pending transaction of an earlier run and works to the proof. Never touches an id with InitProducerId that has an unresolved pending transaction before it. */
+  recoverAndCommit(pending: PendingTransaction): Promise<SettledTransaction>
+  /** Ends a pending transaction that must not become visible. */
+  recoverAndAbort(pending: PendingTransaction): Promise<void>
+  /** Shuts out every earlier run and ends what it left open. `retained` is all that the store holds. */
+  fence(retained: readonly RetainedCheckpoint[]): Promise<void>
+  /** After `fence`: compares what is committed with the chosen checkpoint (undefined: the store was empty). */
+  verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding>
+  /** The run begins from this checkpoint. */
+  begin(chosen: RetainedCheckpoint | undefined): Promise<void>
+
+  // The run.
+
+  /**
+   * Every writer has passed the barrier: seals the checkpoint's transaction. The snapshot goes into the checkpoint.
+   * Calls come in order of checkpoint id.
+   */
+  preCommit(checkpointId: number): Promise<ParticipantSnapshot>
+  /**
+   * The checkpoint is durable: commits its transaction and works to the proof. Calls come in order, one at a time.
+   * Throws where the transaction is lost (the job then recovers) or another run has taken over (the job stops).
+   */
+  commit(checkpointId: number): Promise<void>
+  /** Ends the open transaction where there is one; never touches a sealed one. */
+  close(): Promise<void>
+}
