@@ -61,7 +61,9 @@ export function projectFolder(): string {
 
 function isProject(folder: string): boolean {
   const file = join(folder, 'package.json')
-  return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'kafka-once'
+  if (!existsSync(file)) return false
+  const manifest: { name?: string } = JSON.parse(readFileSync(file, 'utf8'))
+  return manifest.name === 'kafka-once'
 }
 
 /** Where jars and what is made from them are kept between runs. */
@@ -111,15 +113,10 @@ async function fetchJars(version: KafkaVersion, folder: string): Promise<KafkaJa
   if (maven.code !== 0) return { reason: 'install Maven, which fetches the jars of Apache Kafka (no mvn command)' }
   const partial = `${folder}.${process.pid}.partial`
   rmSync(partial, { recursive: true, force: true })
-  const fetched = await run(
-    'mvn',
-    [
-      ...['-q', '-B', '-f', join(projectFolder(), 'test', 'containers', 'pom.xml')],
-      ...['dependency:copy-dependencies', `-Dkafka.version=${version}`, `-DoutputDirectory=${partial}`],
-      ...mavenProperties[version]
-    ],
-    { timeoutMs: fetchTimeoutMs }
-  )
+  const pom = join(projectFolder(), 'test', 'containers', 'pom.xml')
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${partial}`, `-Dkafka.version=${version}`]
+  const args = ['-q', '-B', '-f', pom, ...goal, ...mavenProperties[version]]
+  const fetched = await run('mvn', args, { timeoutMs: fetchTimeoutMs })
   if (fetched.code !== 0) {
     rmSync(partial, { recursive: true, force: true })
     return { reason: `let Maven reach a repository: it could not fetch Kafka ${version}: ${firstError(fetched)}` }

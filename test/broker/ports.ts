@@ -1,10 +1,10 @@
 // Owns the choice of TCP ports for servers that tests start. A broker keeps its port over a restart, so a port must stay
 // ours while nobody listens on it: ports below every system's ephemeral range are used, where no outgoing connection
 // can take one, and each is reserved in a file against other test processes on the machine.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { machineFolder, processStartTime } from './processes.ts'
+import { claimFile, claimIsStale, machineFolder } from './processes.ts'
 
 const portMin = 10_300
 const portMax = 31_900
@@ -46,22 +46,8 @@ function reservationFile(port: number): string {
 
 function reserve(port: number): boolean {
   const file = reservationFile(port)
-  const own = JSON.stringify({ pid: process.pid, startTime: processStartTime(process.pid) })
-  try {
-    writeFileSync(file, own, { flag: 'wx' })
-    return true
-  } catch {
-    if (!isStale(file)) return false
-    rmSync(file, { force: true }) // for a later attempt: taking it over here could race with another test process
-    return false
-  }
-}
-
-function isStale(file: string): boolean {
-  try {
-    const owner = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; startTime: string }
-    return processStartTime(owner.pid) !== owner.startTime
-  } catch {
-    return false
-  }
+  if (claimFile(file)) return true
+  // Freed for a later attempt: taking it over at once could race with another test process.
+  if (claimIsStale(file)) releasePort(port)
+  return false
 }

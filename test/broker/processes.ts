@@ -3,7 +3,17 @@
 // start time recorded with it, so that a reused pid is never hit.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,6 +32,8 @@ export interface RunOptions {
   readonly input?: string
 }
 
+/** A claim that is still empty after this long is one whose owner died while making it. */
+const claimWriteMsMax = 10_000
 const outputBytesMax = 256 * 1024 * 1024
 
 /** Runs a command without a shell to its end. Never throws: the outcome is in `code`. */
@@ -212,7 +224,8 @@ export function clearLeftovers(): void {
 
 function readRecord(file: string): ServerRecord | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ServerRecord
+    const record: ServerRecord = JSON.parse(readFileSync(file, 'utf8'))
+    return record
   } catch {
     return undefined // another run removes or writes it at this moment
   }
@@ -223,15 +236,8 @@ function readRecord(file: string): ServerRecord | undefined {
  * replaced. Two that replace it at once may both go on: what the lock guards must end in an atomic rename.
  */
 export async function withFileLock<T>(file: string, action: () => Promise<T>): Promise<T> {
-  const own = JSON.stringify({ pid: process.pid, startTime: processStartTime(process.pid) })
-  for (;;) {
-    try {
-      writeFileSync(file, own, { flag: 'wx' })
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    if (!holderLives(file)) rmSync(file, { force: true })
+  while (!claimFile(file)) {
+    if (claimIsStale(file)) rmSync(file, { force: true })
     else await sleep(100)
   }
   try {
@@ -241,12 +247,31 @@ export async function withFileLock<T>(file: string, action: () => Promise<T>): P
   }
 }
 
-function holderLives(file: string): boolean {
+/** Creates a file that names this process as its owner; false where the file is there already. */
+export function claimFile(file: string): boolean {
+  const owner = { pid: process.pid, startTime: processStartTime(process.pid) }
   try {
-    const holder = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; startTime: string }
-    return processStartTime(holder.pid) === holder.startTime
+    writeFileSync(file, JSON.stringify(owner), { flag: 'wx' })
+    return true
   } catch (error) {
-    // An empty file is one whose holder is between creating and writing it.
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+    if (errnoOf(error) !== 'EEXIST') throw error
+    return false
   }
+}
+
+/** Whether a claimed file names a process that is gone. One that is being written or removed right now is not stale. */
+export function claimIsStale(file: string): boolean {
+  try {
+    const text = readFileSync(file, 'utf8')
+    if (text === '') return Date.now() - statSync(file).mtimeMs > claimWriteMsMax
+    const owner: { pid: number; startTime: string } = JSON.parse(text)
+    return processStartTime(owner.pid) !== owner.startTime
+  } catch {
+    return false
+  }
+}
+
+/** Node's code of a failed system call. */
+export function errnoOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
