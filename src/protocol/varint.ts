@@ -64,9 +64,6 @@ export function writeVarint(bytes: Uint8Array, at: number, value: number): numbe
   return position
 }
 
-const int32Max = 0x7fffffff
-const int32Min = -0x80000000
-
 /** How many bytes `writeVarlong` uses for a whole number within 2^53. */
 export function varlongSize(value: number): number {
   if (value === value >> 0) return varintSize(value)

@@ -1,0 +1,35 @@
+// Owns the list of codecs by which records are compressed, and the place where more can be added or replaced.
+
+import { ProtocolError } from '../protocol_error.ts'
+import { compressionNames } from './codec.ts'
+import type { CompressionCodec, CompressionName } from './codec.ts'
+import { gzipCodec } from './gzip.ts'
+import { snappyCodec } from './snappy.ts'
+
+const codecs = new Map<number, CompressionCodec>([gzipCodec, snappyCodec].map((codec) => [codec.id, codec]))
+
+/** Adds a codec, or replaces the one with the same number, for the whole process. */
+export function registerCodec(codec: CompressionCodec): void {
+  if (!Number.isInteger(codec.id) || codec.id < 1 || codec.id > 7) {
+    throw new RangeError(`The id of a codec is a number from 1 to 7, not ${codec.id}`)
+  }
+  codecs.set(codec.id, codec)
+}
+
+/** The codec with this number. Throws a ProtocolError `UNSUPPORTED_COMPRESSION` that says how to add it. */
+export function codecById(id: number): CompressionCodec {
+  const codec = codecs.get(id)
+  if (codec !== undefined) return codec
+  const name = compressionNames[id]
+  throw new ProtocolError(
+    'UNSUPPORTED_COMPRESSION',
+    name === undefined
+      ? `Kafka has no compression codec ${id}`
+      : `No codec for ${name} (codec ${id}) is here: add one with registerCodec({ id: ${id}, name: '${name}', ... })`
+  )
+}
+
+/** The codec with this name; throws as `codecById` does. */
+export function codecByName(name: CompressionName): CompressionCodec {
+  return codecById(compressionNames.indexOf(name))
+}

@@ -1,0 +1,313 @@
+// Owns the writing of record batches of format 2: records go straight into the batch's buffer, with exact sizes and no
+// object per record, and the 61 bytes in front are filled in at the end. Never writes the older formats. KIP-98.
+// Source: org.apache.kafka.common.record.internal.{DefaultRecordBatch, DefaultRecord, MemoryRecordsBuilder}.
+
+import type { CompressionName, CompressionTools } from './compression/codec.ts'
+import { codecByName } from './compression/codecs.ts'
+import { crc32c } from './crc32c.ts'
+import { ProtocolError } from './protocol_error.ts'
+import { batchAttributes, batchLayout } from './record_batch.ts'
+import type { RecordHeader, RecordView } from './record_batch.ts'
+import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
+
+/** Whose batch it is, so that the broker can recognise a repetition. All -1 without idempotence. */
+export interface ProducerState {
+  readonly producerId: bigint
+  /** int16. */
+  readonly producerEpoch: number
+  /** The sequence number of the batch's first record (int32). */
+  readonly baseSequence: number
+}
+
+/** The producer state of a batch that is not idempotent. */
+export const noProducerState: ProducerState = Object.freeze({ producerId: -1n, producerEpoch: -1, baseSequence: -1 })
+
+/** What a batch gets when it is finished. */
+export interface FinishBatchOptions extends Partial<ProducerState> {
+  readonly isTransactional?: boolean
+  /** Marks a batch of Kafka's own records; brokers refuse it from clients. */
+  readonly isControl?: boolean
+  /** Default `none`. The batch stays uncompressed where compression does not make it smaller. */
+  readonly compression?: CompressionName
+  /** The codec's own level. */
+  readonly compressionLevel?: number
+  /** Needed for gzip only; a Runtime has it. */
+  readonly gzip?: CompressionTools['gzip']
+}
+
+export interface RecordBatchBuilderOptions {
+  /** The most bytes that the batch may have before compression, its header included. Default 1 MiB. */
+  readonly batchBytesMax?: number
+  /** Bytes to reserve at first; the buffer doubles when they are used up. Default 4 KiB. */
+  readonly initialBytes?: number
+}
+
+/** The largest batch a broker takes unless it is told otherwise, less what it adds (message.max.bytes is 1048588). */
+export const batchBytesMaxDefault = 1024 * 1024
+
+const initialBytesDefault = 4096
+
+/** Up to this many bytes a loop is faster than a call into the engine. */
+const loopBytesMax = 32
+
+const noHeaders: readonly RecordHeader[] = Object.freeze([])
+
+/** Builds one record batch. Keys, values and headers are copied in, so that the caller may reuse its buffers. */
+export class RecordBatchBuilder {
+  readonly batchBytesMax: number
+  private bytes: Uint8Array
+  private position = batchLayout.records as number
+  private count = 0
+  private baseTimestamp = 0
+  private maxTimestamp = -1
+  private isFinished = false
+
+  constructor(options: RecordBatchBuilderOptions = {}) {
+    this.batchBytesMax = options.batchBytesMax ?? batchBytesMaxDefault
+    const initialBytes = Math.max(options.initialBytes ?? initialBytesDefault, batchLayout.records)
+    this.bytes = new Uint8Array(Math.min(initialBytes, Math.max(this.batchBytesMax, batchLayout.records)))
+  }
+
+  get recordCount(): number {
+    return this.count
+  }
+
+  /** The size of the batch as it is now, uncompressed, with its header. */
+  get sizeInBytes(): number {
+    return this.position
+  }
+
+  /** The size the batch would have after this record, uncompressed, with its header. */
+  sizeWith(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RecordHeader[] = noHeaders,
+    timestamp = this.baseTimestamp
+  ): number {
+    const bodySize = this.deltasSize(timestamp) + bytesSize(key) + bytesSize(value) + headersSize(headers)
+    return this.position + varintSize(bodySize) + bodySize
+  }
+
+  /** Whether the record can be appended without exceeding `batchBytesMax`. */
+  fits(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RecordHeader[] = noHeaders,
+    timestamp = this.baseTimestamp
+  ): boolean {
+    return this.sizeWith(key, value, headers, timestamp) <= this.batchBytesMax
+  }
+
+  /**
+   * Appends a record and answers true, or changes nothing and answers false where it does not fit.
+   *
+   * @param timestamp - milliseconds since 1970, a whole number
+   */
+  tryAppend(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RecordHeader[],
+    timestamp: number
+  ): boolean {
+    const tailSize = bytesSize(key) + bytesSize(value) + headersSize(headers)
+    if (!this.begin(tailSize, timestamp)) return false
+    const { bytes } = this
+    let at = writeBytes(bytes, this.position, key)
+    at = writeBytes(bytes, at, value)
+    at = writeVarint(bytes, at, headers.length)
+    for (let i = 0; i < headers.length; i++) at = writeHeader(bytes, at, headers[i]!)
+    this.position = at
+    return true
+  }
+
+  /** As `tryAppend`, but throws a ProtocolError `BATCH_TOO_LARGE` where the record does not fit. */
+  append(key: Uint8Array | null, value: Uint8Array | null, headers: readonly RecordHeader[], timestamp: number): void {
+    if (!this.tryAppend(key, value, headers, timestamp)) this.refuse(this.sizeWith(key, value, headers, timestamp))
+  }
+
+  /** Appends a record of another batch without decoding its key, value and headers; false where it does not fit. */
+  tryAppendRaw(view: RecordView, i: number, timestamp = view.timestamp(i)): boolean {
+    const tail = view.rawTail(i)
+    if (!this.begin(tail.length, timestamp)) return false
+    this.position = copyBytes(this.bytes, this.position, tail)
+    return true
+  }
+
+  /** As `tryAppendRaw`, but throws a ProtocolError `BATCH_TOO_LARGE` where the record does not fit. */
+  appendRaw(view: RecordView, i: number, timestamp = view.timestamp(i)): void {
+    if (!this.tryAppendRaw(view, i, timestamp)) this.refuse(this.position + view.rawTail(i).length)
+  }
+
+  /**
+   * Closes the batch and answers its bytes, with checksum and base offset 0. Answers a promise only where compression
+   * works off the thread, as gzip does; that promise rejects as the function that was given does. Throws a ProtocolError
+   * `UNSUPPORTED_COMPRESSION` where the codec is not there. The builder cannot be used again.
+   */
+  finish(options: FinishBatchOptions = {}): Uint8Array | Promise<Uint8Array> {
+    const compression = options.compression ?? 'none'
+    if (compression === 'none') return this.finishPlain(options)
+    const codec = codecByName(compression)
+    this.checkOpen()
+    this.isFinished = true
+    const plain = this.bytes.subarray(0, this.position)
+    const records = plain.subarray(batchLayout.records)
+    const compressed = codec.compress(records, { gzip: options.gzip, level: options.compressionLevel })
+    const choose = (smaller: Uint8Array): Uint8Array => {
+      if (smaller.length >= records.length) return this.seal(plain, 0, options)
+      const batch = new Uint8Array(batchLayout.records + smaller.length)
+      batch.set(smaller, batchLayout.records)
+      return this.seal(batch, codec.id, options)
+    }
+    return compressed instanceof Promise ? compressed.then(choose) : choose(compressed)
+  }
+
+  /** As `finish` without compression, which is always done at once. */
+  finishPlain(options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | 'gzip'> = {}): Uint8Array {
+    this.checkOpen()
+    this.isFinished = true
+    return this.seal(this.bytes.subarray(0, this.position), 0, options)
+  }
+
+  // Reserves room for a record and writes what comes before its key, or answers false where there is no room.
+  private begin(tailSize: number, timestamp: number): boolean {
+    this.checkOpen()
+    if (!Number.isSafeInteger(timestamp)) {
+      throw new ProtocolError('MALFORMED', `A timestamp is a whole number of milliseconds, not ${timestamp}`)
+    }
+    const bodySize = this.deltasSize(timestamp) + tailSize
+    const end = this.position + varintSize(bodySize) + bodySize
+    if (end > this.batchBytesMax) return false
+    if (end > this.bytes.length) this.grow(end)
+    if (this.count === 0) this.baseTimestamp = timestamp
+    if (timestamp > this.maxTimestamp || this.count === 0) this.maxTimestamp = timestamp
+    const { bytes } = this
+    let at = writeVarint(bytes, this.position, bodySize)
+    bytes[at++] = 0
+    at = writeVarlong(bytes, at, timestamp - this.baseTimestamp)
+    this.position = writeVarint(bytes, at, this.count++)
+    return true
+  }
+
+  // The attributes byte and both deltas.
+  private deltasSize(timestamp: number): number {
+    const timestampDelta = this.count === 0 ? 0 : timestamp - this.baseTimestamp
+    return 1 + varlongSize(timestampDelta) + varintSize(this.count)
+  }
+
+  private grow(bytesMin: number): void {
+    const larger = new Uint8Array(Math.min(Math.max(this.bytes.length * 2, bytesMin), this.batchBytesMax))
+    larger.set(this.bytes.subarray(0, this.position))
+    this.bytes = larger
+  }
+
+  private seal(batch: Uint8Array, compressionId: number, options: FinishBatchOptions): Uint8Array {
+    const view = viewOf(batch)
+    let attributes = compressionId
+    if (options.isTransactional === true) attributes |= batchAttributes.transactional
+    if (options.isControl === true) attributes |= batchAttributes.control
+    view.setInt32(batchLayout.batchLength, batch.length - batchLayout.partitionLeaderEpoch)
+    view.setInt32(batchLayout.partitionLeaderEpoch, -1)
+    view.setInt8(batchLayout.magic, 2)
+    view.setInt16(batchLayout.attributes, attributes)
+    view.setInt32(batchLayout.lastOffsetDelta, Math.max(this.count - 1, 0))
+    view.setBigInt64(batchLayout.baseTimestamp, BigInt(this.baseTimestamp))
+    view.setBigInt64(batchLayout.maxTimestamp, BigInt(this.maxTimestamp))
+    view.setInt32(batchLayout.recordCount, this.count)
+    setProducerState(view, options)
+    setChecksum(view, batch)
+    return batch
+  }
+
+  private checkOpen(): void {
+    if (this.isFinished) throw new Error('This batch is finished: begin a new RecordBatchBuilder')
+  }
+
+  private refuse(size: number): never {
+    const message = `With this record the batch would have ${size} bytes, more than the ${this.batchBytesMax} allowed`
+    throw new ProtocolError('BATCH_TOO_LARGE', `${message}: send it in another batch, or raise batchBytesMax`)
+  }
+}
+
+/**
+ * A copy of a finished batch with another producer id, epoch and sequence, for a retry after the epoch changed. What is
+ * not given becomes -1. The original is left alone, since a socket may still be sending it.
+ */
+export function rewriteProducerState(batch: Uint8Array, state: Partial<ProducerState>): Uint8Array {
+  const copy = batch.slice()
+  const view = viewOf(copy)
+  setProducerState(view, state)
+  setChecksum(view, copy)
+  return copy
+}
+
+/**
+ * Sets, in place, the offset and the leader epoch of a finished batch, as a broker does when it appends the batch. Both
+ * lie outside the checksum.
+ */
+export function assignBatchOffset(batch: Uint8Array, baseOffset: bigint, partitionLeaderEpoch: number): void {
+  const view = viewOf(batch)
+  view.setBigInt64(batchLayout.baseOffset, baseOffset)
+  view.setInt32(batchLayout.partitionLeaderEpoch, partitionLeaderEpoch)
+}
+
+function viewOf(batch: Uint8Array): DataView {
+  return new DataView(batch.buffer, batch.byteOffset, batchLayout.records)
+}
+
+function setProducerState(view: DataView, state: Partial<ProducerState>): void {
+  view.setBigInt64(batchLayout.producerId, state.producerId ?? noProducerState.producerId)
+  view.setInt16(batchLayout.producerEpoch, state.producerEpoch ?? noProducerState.producerEpoch)
+  view.setInt32(batchLayout.baseSequence, state.baseSequence ?? noProducerState.baseSequence)
+}
+
+function setChecksum(view: DataView, batch: Uint8Array): void {
+  view.setUint32(batchLayout.crc, crc32c(batch.subarray(batchLayout.attributes)))
+}
+
+function bytesSize(bytes: Uint8Array | null): number {
+  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
+}
+
+function headersSize(headers: readonly RecordHeader[]): number {
+  let size = varintSize(headers.length)
+  for (let i = 0; i < headers.length; i++) {
+    const header = headers[i]!
+    const keyLength = utf8Length(header[0])
+    size += varintSize(keyLength) + keyLength + bytesSize(header[1])
+  }
+  return size
+}
+
+function writeBytes(target: Uint8Array, at: number, bytes: Uint8Array | null): number {
+  if (bytes === null) return writeVarint(target, at, -1)
+  return copyBytes(target, writeVarint(target, at, bytes.length), bytes)
+}
+
+function writeHeader(target: Uint8Array, at: number, header: RecordHeader): number {
+  const [key, value] = header
+  const length = utf8Length(key)
+  const start = writeVarint(target, at, length)
+  if (length === key.length) {
+    for (let i = 0; i < length; i++) target[start + i] = key.charCodeAt(i)
+  } else {
+    utf8.encodeInto(key, target.subarray(start, start + length))
+  }
+  return writeBytes(target, start + length, value)
+}
+
+function copyBytes(target: Uint8Array, at: number, source: Uint8Array): number {
+  const { length } = source
+  if (length > loopBytesMax) target.set(source, at)
+  else for (let i = 0; i < length; i++) target[at + i] = source[i]!
+  return at + length
+}
+
+const utf8 = new TextEncoder()
+
+// Bytes of a string in UTF-8; only ASCII strings have as many bytes as they have units.
+function utf8Length(text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text)
+  }
+  return text.length
+}
