@@ -5,6 +5,8 @@
 export type ProtocolErrorCode =
   /** A value was given for a field that the chosen version cannot carry. */
   | 'UNSUPPORTED_FIELD'
+  /** A value is not of its field's type or range, or is missing. */
+  | 'INVALID_VALUE'
   /** The message, record batch or header has a version that is not spoken here. */
   | 'UNSUPPORTED_VERSION'
   /** The bytes end before the value does. */

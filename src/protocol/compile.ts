@@ -1,0 +1,87 @@
+// Owns the way from a declared message to its codec at one version, and the cache of codecs. What is behind the codec
+// (closures) is nobody else's business.
+
+import { closureCodec, type ClosureCodec, type CodecOptions } from './codec_closure.ts'
+import { ProtocolError } from './protocol_error.ts'
+import { Reader } from './reader.ts'
+import type { Decoded, Encodable, Message } from './schema.ts'
+import { Writer } from './writer.ts'
+
+export interface CompileOptions {
+  /** `keep` puts tagged fields that are not declared under the symbol `unknownTags` and writes them again. */
+  readonly unknownTags?: 'skip' | 'keep'
+}
+
+/** Reads and writes one message at one version. Both throw ProtocolError, which names the field. */
+export interface Codec<D, E> {
+  encode(writer: Writer, value: E): void
+  decode(reader: Reader): D
+}
+
+const caches = { skip: new WeakMap<Message, AnyCodec[]>(), keep: new WeakMap<Message, AnyCodec[]>() }
+
+type AnyCodec = Codec<unknown, unknown>
+
+/**
+ * The codec of a message at a version, made at first use.
+ * @throws ProtocolError `UNSUPPORTED_VERSION`
+ */
+export function compile<M extends Message>(
+  message: M,
+  version: number,
+  options: CompileOptions = {}
+): Codec<Decoded<M>, Encodable<M>> {
+  const keep = options.unknownTags ?? 'skip'
+  const cache = caches[keep]
+  let codecs = cache.get(message)
+  if (codecs === undefined) cache.set(message, (codecs = []))
+  const codec = (codecs[version] ??= newCodec(message, version, keep))
+  // The closures were built from the very declaration that the types are derived from.
+  return codec as Codec<Decoded<M>, Encodable<M>>
+}
+
+function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): AnyCodec {
+  const [first, last] = message.versions
+  if (!Number.isInteger(version) || version < first || version > last) {
+    const text = `${message.name} has versions ${first} to ${last}, not ${version}`
+    throw new ProtocolError('UNSUPPORTED_VERSION', text)
+  }
+  const options: CodecOptions = { unknownTags: keep, traced: false }
+  const { encode, decode } = closureCodec(message, version, options)
+  let tracedCodec: ClosureCodec | undefined
+  const traced = (): ClosureCodec => (tracedCodec ??= closureCodec(message, version, { ...options, traced: true }))
+  return {
+    encode(writer, value) {
+      try {
+        encode(writer, value)
+      } catch (error) {
+        throw explained(message, version, error, () => traced().encode(new Writer(), value))
+      }
+    },
+    decode(reader) {
+      const start = reader.position
+      try {
+        return decode(reader)
+      } catch (error) {
+        throw explained(message, version, error, () => traced().decode(new Reader(reader.bytes, start)))
+      }
+    }
+  }
+}
+
+/** The error with the path of its field, which only a second, slower attempt knows. */
+function explained(message: Message, version: number, error: unknown, again: () => unknown): unknown {
+  if (!(error instanceof ProtocolError)) return error
+  let found = error
+  try {
+    again()
+  } catch (second) {
+    if (second instanceof ProtocolError) found = second
+  }
+  const { field, offset } = found
+  const where = `${message.name} v${version}${field === undefined ? '' : ` at ${field}`}`
+  return new ProtocolError(found.code, `${where}: ${found.message}`, {
+    ...(field === undefined ? {} : { field }),
+    ...(offset === undefined ? {} : { offset })
+  })
+}

@@ -1,0 +1,257 @@
+// Owns the frames on a connection: four bytes of size, a header, a body; and the cutting of a byte stream into frames.
+// A size is checked before a byte is kept for it, and answers in other protocols are told apart from frames.
+
+import { apiByKey, apis, type AnyApi, type ApiName } from './apis.ts'
+import type { EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
+import { compile, type CompileOptions } from './compile.ts'
+import { requestHeaderCodec, responseHeaderCodec } from './header.ts'
+import { ProtocolError } from './protocol_error.ts'
+import { Reader } from './reader.ts'
+import type { Encodable, Message } from './schema.ts'
+import { Writer } from './writer.ts'
+
+/** A request to be sent. */
+export interface RequestFrame<N extends ApiName> {
+  readonly api: N
+  readonly version: number
+  readonly correlationId: number
+  readonly clientId: string | null
+  readonly body: EncodableRequestOf<N>
+}
+
+/** A response to be sent. */
+export interface ResponseFrame<N extends ApiName> {
+  readonly api: N
+  readonly version: number
+  readonly correlationId: number
+  readonly body: EncodableResponseOf<N>
+}
+
+/** A request that was read; `api` tells the type of `body`. */
+export type DecodedRequest = {
+  [N in ApiName]: {
+    readonly api: N
+    readonly version: number
+    readonly correlationId: number
+    readonly clientId: string | null
+    readonly body: RequestOf<N>
+  }
+}[ApiName]
+
+/** What a request begins with, whether or not its API and version are known here. */
+export interface RequestPrefix {
+  readonly apiKey: number
+  readonly version: number
+  readonly correlationId: number
+}
+
+/**
+ * A request with its size and header, as pieces for one vectored write. Long record batches are not copied into them.
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD`, `INVALID_VALUE`
+ */
+export function encodeRequest<N extends ApiName>(
+  frame: RequestFrame<N>,
+  options?: CompileOptions
+): Uint8Array[] {
+  const { api, version, correlationId, clientId, body } = frame
+  const { key, request } = apis[api]
+  const codec = compile<Message>(request, version, options)
+  const header = { requestApiKey: key, requestApiVersion: version, correlationId, clientId }
+  return encodeFrame((writer) => {
+    requestHeaderCodec(request, version).encode(writer, header)
+    codec.encode(writer, body as Encodable<Message>)
+  })
+}
+
+/**
+ * A response with its size and header, as pieces for one vectored write.
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD`, `INVALID_VALUE`
+ */
+export function encodeResponse<N extends ApiName>(
+  frame: ResponseFrame<N>,
+  options?: CompileOptions
+): Uint8Array[] {
+  const { api, version, correlationId, body } = frame
+  const { response } = apis[api]
+  const codec = compile<Message>(response, version, options)
+  return encodeFrame((writer) => {
+    responseHeaderCodec(response, version).encode(writer, { correlationId })
+    codec.encode(writer, body as Encodable<Message>)
+  })
+}
+
+function encodeFrame(write: (writer: Writer) => void): Uint8Array[] {
+  const writer = new Writer()
+  writer.int32(0)
+  write(writer)
+  const sizeBytes = writer.size - 4
+  const pieces = writer.finish()
+  const first = pieces[0] as Uint8Array
+  new DataView(first.buffer, first.byteOffset, first.byteLength).setInt32(0, sizeBytes)
+  return pieces
+}
+
+/**
+ * Reads a response from a frame without its size.
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `TRUNCATED`, `MALFORMED`, `TRAILING_BYTES`
+ */
+export function decodeResponse<N extends ApiName>(
+  api: N,
+  version: number,
+  frame: Uint8Array,
+  options?: CompileOptions
+): { readonly correlationId: number; readonly body: ResponseOf<N> } {
+  const response: Message = apis[api].response
+  const codec = compile(response, version, options)
+  const reader = new Reader(frame)
+  const { correlationId } = responseHeaderCodec(response, version).decode(reader)
+  const body = codec.decode(reader)
+  reader.expectEnd()
+  return { correlationId, body: body as ResponseOf<N> }
+}
+
+/** The correlation id of a response, from a frame without its size. */
+export function readCorrelationId(frame: Uint8Array): number {
+  return new Reader(frame).int32()
+}
+
+/** What a request begins with, from a frame without its size. */
+export function readRequestPrefix(frame: Uint8Array): RequestPrefix {
+  const reader = new Reader(frame)
+  return { apiKey: reader.int16(), version: reader.int16(), correlationId: reader.int32() }
+}
+
+/**
+ * Reads a request from a frame without its size.
+ * @throws ProtocolError `UNSUPPORTED_VERSION` (of an API that is not known, too), `TRUNCATED`, `MALFORMED`,
+ * `TRAILING_BYTES`
+ */
+export function decodeRequest(frame: Uint8Array, options?: CompileOptions): DecodedRequest {
+  const { apiKey, version } = readRequestPrefix(frame)
+  const api: AnyApi | undefined = apiByKey(apiKey)
+  if (api === undefined) throw new ProtocolError('UNSUPPORTED_VERSION', `No API has the key ${apiKey}`)
+  const codec = compile(api.request, version, options)
+  const reader = new Reader(frame)
+  const { correlationId, clientId } = requestHeaderCodec(api.request, version).decode(reader)
+  const body = codec.decode(reader)
+  reader.expectEnd()
+  return { api: api.name, version, correlationId, clientId, body } as DecodedRequest
+}
+
+export interface FrameSplitterOptions {
+  /** Largest frame, without its size field, that is accepted. */
+  readonly frameBytesMax?: number
+}
+
+const frameBytesMaxDefault = 100 * 1024 * 1024
+const sizeBytes = 4
+/** What is reserved at once for a frame that comes in parts; more only as its bytes arrive. */
+const reservedBytesMax = 1024 * 1024
+
+/**
+ * Cuts a byte stream into frames, without their size fields. A frame that lies in one chunk is a view of it; one that
+ * spans chunks is copied once.
+ */
+export class FrameSplitter {
+  readonly #frameBytesMax: number
+  readonly #size = new Uint8Array(sizeBytes)
+  /** How many bytes of the size field are there. */
+  #sizeFilled = 0
+  /** Size of the frame that is being collected; -1 while its size field is not complete. */
+  #frameBytes = -1
+  #frame: Uint8Array = this.#size
+  #frameFilled = 0
+  #isFirst = true
+  #failure: ProtocolError | undefined
+
+  constructor(options: FrameSplitterOptions = {}) {
+    this.#frameBytesMax = options.frameBytesMax ?? frameBytesMaxDefault
+  }
+
+  /** Bytes of a frame that is not complete yet, its size field included. */
+  get pendingBytes(): number {
+    return this.#sizeFilled + this.#frameFilled
+  }
+
+  /**
+   * Takes the next bytes and hands over each frame that they complete, before it refuses what follows.
+   * @throws ProtocolError `FRAME_TOO_LARGE`, `FRAME_NEGATIVE`, `SPEAKS_HTTP`, `SPEAKS_TLS`; from then on always
+   */
+  push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+    if (this.#failure !== undefined) throw this.#failure
+    let position = 0
+    while (position < chunk.byteLength) {
+      if (this.#frameBytes < 0) {
+        position = this.#takeSize(chunk, position)
+        if (this.#frameBytes > 0 || this.#frameBytes < 0) continue
+        this.#deliver(new Uint8Array(0), onFrame)
+        continue
+      }
+      const missing = this.#frameBytes - this.#frameFilled
+      const available = Math.min(missing, chunk.byteLength - position)
+      const part = chunk.subarray(position, position + available)
+      position += available
+      if (this.#frameFilled === 0 && available === missing) this.#deliver(part, onFrame)
+      else {
+        this.#collect(part)
+        if (available === missing) this.#deliver(this.#frame, onFrame)
+      }
+    }
+  }
+
+  #takeSize(chunk: Uint8Array, start: number): number {
+    let position = start
+    while (this.#sizeFilled < sizeBytes && position < chunk.byteLength) {
+      this.#size[this.#sizeFilled++] = chunk[position++] as number
+    }
+    if (this.#sizeFilled === sizeBytes) this.#frameBytes = this.#checkedSize()
+    return position
+  }
+
+  #checkedSize(): number {
+    const size = new DataView(this.#size.buffer).getInt32(0)
+    const failure = this.#refusal(size)
+    if (failure === undefined) return size
+    this.#failure = failure
+    throw failure
+  }
+
+  #refusal(size: number): ProtocolError | undefined {
+    if (this.#isFirst || size > this.#frameBytesMax) {
+      const [first, second] = this.#size
+      if (String.fromCharCode(...this.#size) === 'HTTP') {
+        return new ProtocolError('SPEAKS_HTTP', 'The other side answers in HTTP: check host and port')
+      }
+      if ((first === 0x15 || first === 0x16) && second === 0x03) {
+        return new ProtocolError('SPEAKS_TLS', 'The other side answers in TLS: turn TLS on for this listener')
+      }
+    }
+    if (size < 0) return new ProtocolError('FRAME_NEGATIVE', `A frame announces ${size} bytes: is this Kafka?`)
+    if (size <= this.#frameBytesMax) return undefined
+    const message = `A frame announces ${size} bytes and the limit is ${this.#frameBytesMax}: raise frameBytesMax`
+    return new ProtocolError('FRAME_TOO_LARGE', message)
+  }
+
+  #collect(part: Uint8Array): void {
+    const needed = this.#frameFilled + part.byteLength
+    if (this.#frameFilled === 0) {
+      const reserved = Math.min(this.#frameBytes, Math.max(reservedBytesMax, needed))
+      this.#frame = new Uint8Array(reserved)
+    } else if (needed > this.#frame.byteLength) {
+      const larger = new Uint8Array(Math.min(this.#frameBytes, Math.max(needed, this.#frame.byteLength * 2)))
+      larger.set(this.#frame.subarray(0, this.#frameFilled))
+      this.#frame = larger
+    }
+    this.#frame.set(part, this.#frameFilled)
+    this.#frameFilled = needed
+  }
+
+  #deliver(frame: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+    this.#sizeFilled = 0
+    this.#frameBytes = -1
+    this.#frameFilled = 0
+    this.#frame = this.#size
+    this.#isFirst = false
+    onFrame(frame)
+  }
+}

@@ -1,0 +1,179 @@
+// Owns the reading of Kafka's primitive types from one buffer. Every length is checked against the bytes left before
+// anything is allocated for it, so that hostile bytes cost no more than their own size. KIP-482 (compact lengths, tags).
+
+import { ProtocolError } from './protocol_error.ts'
+import { zeroUuid, type Uuid } from './schema.ts'
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const base64UrlAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+/** Longest string that is tried as ASCII, byte by byte, before the decoder is called: calling it costs about that much. */
+const asciiBytesMax = 32
+
+/** Reads from a view, forwards only. Views that it hands out share the memory of what is read. */
+export class Reader {
+  readonly bytes: Uint8Array
+  readonly #view: DataView
+  /** Position of the next byte. */
+  position: number
+  readonly end: number
+
+  constructor(bytes: Uint8Array, position = 0) {
+    this.bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.position = position
+    this.end = bytes.byteLength
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  bool(): boolean {
+    return this.int8() !== 0
+  }
+
+  int8(): number {
+    return this.#view.getInt8(this.#take(1))
+  }
+
+  int16(): number {
+    return this.#view.getInt16(this.#take(2))
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#take(4))
+  }
+
+  int64(): bigint {
+    return this.#view.getBigInt64(this.#take(8))
+  }
+
+  uint16(): number {
+    return this.#view.getUint16(this.#take(2))
+  }
+
+  uint32(): number {
+    return this.#view.getUint32(this.#take(4))
+  }
+
+  float64(): number {
+    return this.#view.getFloat64(this.#take(8))
+  }
+
+  /** An unsigned varint of at most 32 bits, in at most five bytes. */
+  uvarint(): number {
+    const start = this.position
+    let value = 0
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.#view.getUint8(this.#take(1))
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value
+    }
+    const last = this.#view.getUint8(this.#take(1))
+    if (last > 0x0f) throw new ProtocolError('MALFORMED', 'A varint has more than 32 bits', { offset: start })
+    return (value | (last << 28)) >>> 0
+  }
+
+  uuid(): Uuid {
+    const start = this.#take(16)
+    const view = this.#view
+    if (view.getInt32(start) === 0 && view.getInt32(start + 4) === 0) {
+      if (view.getInt32(start + 8) === 0 && view.getInt32(start + 12) === 0) return zeroUuid
+    }
+    let text = ''
+    for (let i = 0; i < 15; i += 3) {
+      const three = (view.getUint16(start + i) << 8) | view.getUint8(start + i + 2)
+      text += base64UrlAlphabet.charAt(three >> 18) + base64UrlAlphabet.charAt((three >> 12) & 63)
+      text += base64UrlAlphabet.charAt((three >> 6) & 63) + base64UrlAlphabet.charAt(three & 63)
+    }
+    const last = view.getUint8(start + 15)
+    return text + base64UrlAlphabet.charAt(last >> 2) + base64UrlAlphabet.charAt((last & 3) << 4)
+  }
+
+  /** Length of a string before KIP-482; -1 for null. */
+  stringLength(): number {
+    return this.#length(this.position, this.int16())
+  }
+
+  /** Length of bytes or records before KIP-482; -1 for null. */
+  bytesLength(): number {
+    return this.#length(this.position, this.int32())
+  }
+
+  /** Length in bytes as KIP-482 writes it; -1 for null. */
+  compactLength(): number {
+    return this.#length(this.position, this.uvarint() - 1)
+  }
+
+  /** Count of an array before KIP-482, whose elements take at least `elementBytesMin` bytes; -1 for null. */
+  arrayCount(elementBytesMin: number): number {
+    return this.#count(this.position, this.int32(), elementBytesMin)
+  }
+
+  /** Count of an array as KIP-482 writes it; -1 for null. */
+  compactArrayCount(elementBytesMin: number): number {
+    return this.#count(this.position, this.uvarint() - 1, elementBytesMin)
+  }
+
+  /** The next `length` bytes as text. Bytes that are not UTF-8 become U+FFFD, as in Java. */
+  text(length: number): string {
+    const start = this.#take(length)
+    if (length <= asciiBytesMax) {
+      let text = ''
+      let i = 0
+      for (; i < length; i++) {
+        const byte = this.#view.getUint8(start + i)
+        if (byte > 0x7f) break
+        text += String.fromCharCode(byte)
+      }
+      if (i === length) return text
+    }
+    return utf8.decode(this.bytes.subarray(start, start + length))
+  }
+
+  /** The next `length` bytes, as a view. */
+  slice(length: number): Uint8Array {
+    const start = this.#take(length)
+    return this.bytes.subarray(start, start + length)
+  }
+
+  skip(length: number): void {
+    this.#take(length)
+  }
+
+  /** Refuses what is left over. */
+  expectEnd(): void {
+    if (this.position === this.end) return
+    const left = this.end - this.position
+    throw new ProtocolError('TRAILING_BYTES', `${left} bytes are left after the message`, { offset: this.position })
+  }
+
+  #take(length: number): number {
+    const start = this.position
+    if (length > this.end - start) {
+      const message = `${length} bytes are needed and ${this.end - start} are left`
+      throw new ProtocolError('TRUNCATED', message, { offset: start })
+    }
+    this.position = start + length
+    return start
+  }
+
+  #length(start: number, length: number): number {
+    if (length < -1) throw new ProtocolError('MALFORMED', `The length ${length} is negative`, { offset: start })
+    if (length > this.end - this.position) {
+      const message = `A length of ${length} bytes is announced and ${this.end - this.position} are left`
+      throw new ProtocolError('TRUNCATED', message, { offset: start })
+    }
+    return length
+  }
+
+  #count(start: number, count: number, elementBytesMin: number): number {
+    if (count < -1) throw new ProtocolError('MALFORMED', `The count ${count} is negative`, { offset: start })
+    const left = this.end - this.position
+    if (count * elementBytesMin > left) {
+      const message = `${count} elements of at least ${elementBytesMin} bytes are announced and ${left} bytes are left`
+      throw new ProtocolError('TRUNCATED', message, { offset: start })
+    }
+    return count
+  }
+}
