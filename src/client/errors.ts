@@ -1,6 +1,7 @@
 // The few error classes of the client. Each error says what happened, whether trying again, aborting or giving up is
 // right, and what to do next; `code` is stable, messages are not. Owns the classification of failures, nothing else.
 import { errorByCode } from '../protocol/index.ts'
+import { adviceOn, clientNextSteps } from './error_advice.ts'
 
 /** Stable codes of failures that no broker error code names. */
 export type ClientErrorCode =
@@ -11,7 +12,9 @@ export type ClientErrorCode =
   | 'DEADLINE_EXCEEDED' // retried until the caller's deadline
   | 'SPEAKS_TLS' // the port answers with TLS, the client was told to speak plaintext
   | 'SPEAKS_HTTP' // the port answers with HTTP
+  | 'TLS_FAILED' // the TLS handshake failed, for instance because of a certificate
   | 'BROKER_TOO_OLD' // the broker has no version in common with this client for a needed API
+  | 'CLUSTER_CHANGED' // the addresses lead to another cluster than before
   | 'PROTOCOL_VIOLATION' // the reply could not be decoded
   | 'INVALID_OPTION' // an option given to the client is unknown, of a wrong type, or contradicts another
   | 'INVALID_STATE' // a call that the present state does not allow
@@ -19,6 +22,7 @@ export type ClientErrorCode =
   | 'BUFFER_FULL' // a named limit was reached
   | 'PRODUCER_FENCED' // another producer with the same transactionalId took over
   | 'TRANSACTION_ABORTABLE' // this transaction must be aborted; the producer stays usable
+  | 'TRANSACTION_TORN' // some partitions of one transaction are committed, others are aborted
   | 'OFFSET_OUT_OF_RANGE' // the position is outside the log and no reset is allowed
   | 'LOG_TRUNCATED' // the log no longer contains what was read before
   | 'CORRUPT_BATCH' // a checksum did not match
@@ -28,7 +32,7 @@ export interface KafkaErrorDetails {
   readonly retriable?: boolean | undefined
   readonly abortable?: boolean | undefined
   readonly fatal?: boolean | undefined
-  /** What to do about it, one sentence. */
+  /** What to do about it, one sentence; the general advice about the code where absent. */
   readonly nextStep?: string | undefined
   /** host:port of the broker that answered, or was asked. */
   readonly broker?: string | undefined
@@ -57,8 +61,8 @@ export class KafkaError extends Error {
   readonly outcomeUnknown: boolean
 
   constructor(code: ClientErrorCode, message: string, details: KafkaErrorDetails = {}) {
-    const nextStep = details.nextStep ?? ''
-    super(nextStep === '' ? message : `${message} ${nextStep}`, details.cause === undefined ? {} : { cause: details.cause })
+    const nextStep = details.nextStep ?? generalNextStep(code, details.kafkaCode)
+    super(`${message} ${nextStep}`, details.cause === undefined ? {} : { cause: details.cause })
     this.code = code
     this.kafkaCode = details.kafkaCode
     this.kafkaName = details.kafkaCode === undefined ? undefined : errorByCode(details.kafkaCode).name
@@ -73,11 +77,22 @@ export class KafkaError extends Error {
   }
 }
 
-/** A broker's error code as an error. `what` says which operation met it, such as `EndTxn of payments.0.1`. */
+function generalNextStep(code: ClientErrorCode, kafkaCode: number | undefined): string {
+  return code === 'BROKER_ERROR' ? adviceOn(kafkaCode ?? -1).nextStep : clientNextSteps[code]
+}
+
+/**
+ * A broker's error code as an error; `details` override what is generally true of the code. `what` says which
+ * operation met it, such as `EndTxn of payments.0.1`. Throws BugError for 0, which is no error.
+ */
 export function brokerError(kafkaCode: number, what: string, details: KafkaErrorDetails = {}): KafkaError {
+  assert(kafkaCode !== 0, `${what}: code 0 is not an error`)
   const info = errorByCode(kafkaCode)
+  const { effect } = adviceOn(kafkaCode)
   return new KafkaError('BROKER_ERROR', `${what}: ${info.name} (${info.code}): ${info.message}`, {
     retriable: info.retriable,
+    abortable: effect === 'abort',
+    fatal: effect === 'fatal',
     ...details,
     kafkaCode
   })

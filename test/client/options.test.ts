@@ -99,7 +99,7 @@ describe('options are checked when given', () => {
     const message = refusal({ transactionalId: 'a', compression: 'gzip' }, [
       (options) => (options.compression === 'gzip' ? 'gzip is not for today.' : undefined)
     ])
-    expect(message).toBe('Options of transactionalProducer contradict each other: gzip is not for today.')
+    expect(message).toContain('Options of transactionalProducer contradict each other: gzip is not for today.')
   })
 
   it.each([[null], ['a'], [[1]], [7]])('%j instead of options is refused', (given) => {
