@@ -1,0 +1,18 @@
+// The door of the runtime: the contract with the outside world, its implementation on Node, and helpers that need
+// nothing but the contract.
+
+export { nodeRuntime } from './node_runtime.ts'
+export type { NodeRuntimeOptions } from './node_runtime.ts'
+export { DeadlineError, deferred, handled, raceAbort, withDeadline } from './promises.ts'
+export type { Deferred } from './promises.ts'
+export type {
+  ConnectOptions,
+  FileHandle,
+  Files,
+  ProcessIdentity,
+  Runtime,
+  Socket,
+  SocketHandler,
+  Timer,
+  TlsOptions
+} from './runtime.ts'

@@ -1,0 +1,70 @@
+// Owns files as Node has them, in the few operations from which a crash-safe store can be built. Nothing here retries or
+// hides an error: what can fail, fails with Node's code.
+
+import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import type { Files } from './runtime.ts'
+
+/** The real file system. `mkdir` also makes missing parents and is content with a folder that is there. */
+export const nodeFiles: Files = Object.freeze({
+  async mkdir(path, mode) {
+    await mkdir(path, mode === undefined ? { recursive: true } : { recursive: true, mode })
+  },
+
+  list(path) {
+    return readdir(path)
+  },
+
+  read,
+
+  async create(path, mode) {
+    const handle = await open(path, 'wx', mode)
+    return {
+      write: (bytes) => handle.writeFile(bytes),
+      sync: () => handle.sync(),
+      close: () => handle.close()
+    }
+  },
+
+  link,
+  rename,
+  remove: unlink,
+
+  async syncFolder(path) {
+    // Windows has no handles of folders to flush; its file system logs names by itself.
+    if (process.platform === 'win32') return
+    const handle = await open(path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+} satisfies Files)
+
+async function read(path: string, bytesMax: number): Promise<Uint8Array> {
+  const handle = await open(path, 'r')
+  try {
+    const { size } = await handle.stat()
+    if (size > bytesMax) throw tooLarge(path, bytesMax)
+    // One byte more than its size, so that the end shows without another buffer; a growing file is followed to the limit.
+    let bytes = new Uint8Array(size + 1)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.length - length)
+      if (bytesRead === 0) return bytes.subarray(0, length)
+      length += bytesRead
+      if (length > bytesMax) throw tooLarge(path, bytesMax)
+      if (length === bytes.length) {
+        const larger = new Uint8Array(bytes.length * 2)
+        larger.set(bytes)
+        bytes = larger
+      }
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+function tooLarge(path: string, bytesMax: number): Error {
+  return Object.assign(new Error(`${path} has more than ${bytesMax} bytes`), { code: 'EFBIG' })
+}

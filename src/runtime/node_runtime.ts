@@ -1,0 +1,78 @@
+// Owns the Runtime of a real process: Node's clocks, timers, randomness, zlib, sockets and files behind the contract in
+// runtime.ts. It adds no policy: no retry, no default but Node's.
+
+import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import { nodeFiles } from './node_files.ts'
+import { isProcessAlive, ownIdentity } from './node_process.ts'
+import { connectSocket } from './node_socket.ts'
+import type { ProcessIdentity, Runtime, Timer } from './runtime.ts'
+
+/** What may be replaced in the real runtime. */
+export interface NodeRuntimeOptions {
+  /** Called at the places where a crash matters; for tests. */
+  readonly faultPoint?: (name: string) => void | Promise<void>
+}
+
+/** Node fires timers with a longer delay at once. */
+const delayMsMax = 0x7fffffff
+
+const gunzipAsync = promisify(gunzip)
+const gzipAsync = promisify(gzip)
+
+/** Larger pieces than zlib's 16 KiB, so that an output consists of few of them. */
+const zlibChunkBytes = 128 * 1024
+
+/** The Runtime of this process. */
+export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
+  let identity: ProcessIdentity | undefined
+  const self = (): ProcessIdentity => (identity ??= ownIdentity())
+  return Object.freeze({
+    nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
+    setTimer,
+    defer(fire) {
+      setImmediate(fire)
+    },
+    sleep,
+    random: () => Math.random(),
+    randomBytes: (length) => new Uint8Array(randomBytes(length)),
+    connect: connectSocket,
+    files: nodeFiles,
+    get process() {
+      return self()
+    },
+    isAlive: (other) => isProcessAlive(other, self()),
+    gunzip: (bytes, bytesMax) =>
+      gunzipAsync(bytes, { maxOutputLength: Math.max(bytesMax, 1), chunkSize: zlibChunkBytes }),
+    gzip: (bytes, level) => gzipAsync(bytes, { level, chunkSize: zlibChunkBytes }),
+    faultPoint: options.faultPoint ?? (() => undefined)
+  } satisfies Runtime)
+}
+
+function setTimer(delayMs: number, fire: () => void): Timer {
+  if (delayMs <= delayMsMax) {
+    const timeout = setTimeout(fire, delayMs)
+    return { cancel: () => clearTimeout(timeout) }
+  }
+  let inner = setTimer(delayMsMax, () => {
+    inner = setTimer(delayMs - delayMsMax, fire)
+  })
+  return { cancel: () => inner.cancel() }
+}
+
+function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      timer.cancel()
+      reject(signal?.reason)
+    }
+    const timer = setTimer(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
