@@ -126,6 +126,7 @@ export const clientNextSteps: Readonly<Record<Exclude<ClientErrorCode, 'BROKER_E
   PRODUCER_FENCED: 'Stop this producer: another one has its transactional id.',
   TRANSACTION_ABORTABLE: 'Abort the transaction and begin another one.',
   TRANSACTION_TORN: 'Compare the partitions that are named and repair the output; no client can do that by itself.',
+  RECORD_TOO_LARGE: 'Make the record smaller, or raise max.message.bytes of the topic.',
   OFFSET_OUT_OF_RANGE: 'Choose a position inside the log, or allow a reset.',
   LOG_TRUNCATED: 'Decide from which offset to go on; records that were read before are gone from the log.',
   CORRUPT_BATCH: 'Read from another replica, or skip the batch knowingly.'

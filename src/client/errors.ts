@@ -22,7 +22,6 @@ export type ClientErrorCode =
   | 'BUFFER_FULL' // a named limit was reached
   | 'PRODUCER_FENCED' // another producer with the same transactionalId took over
   | 'TRANSACTION_ABORTABLE' // this transaction must be aborted; the producer stays usable
-  | 'TRANSACTION_TORN' // one partition committed a transaction that another one aborted
   | 'RECORD_TOO_LARGE' // a record exceeds what one request, or one batch of the broker, can hold
   | 'TRANSACTION_TORN' // some partitions of one transaction are committed, others are aborted
   | 'OFFSET_OUT_OF_RANGE' // the position is outside the log and no reset is allowed
