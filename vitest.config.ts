@@ -1,8 +1,12 @@
-// Tests import the package by its public names, which stand for the sources here.
+// Tests import the package by its public names, which stand for the sources here. Three kinds of suites, told by the end
+// of their file's name: `*.kafka.test.ts` needs a real Kafka, `*.container.test.ts` a Docker engine, the rest nothing.
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const kafkaSuites = 'test/**/*.kafka.test.ts'
+const containerSuites = 'test/**/*.container.test.ts'
 
 export default defineConfig({
   resolve: {
@@ -11,5 +15,40 @@ export default defineConfig({
       { find: /^kafka-once\/(protocol|exactlyonce|runtime)$/, replacement: source('./src/$1/index.ts') }
     ]
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 120_000 }
+  test: {
+    maxWorkers: 2,
+    reporters: ['default', './test/not_run_reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [kafkaSuites, containerSuites],
+          testTimeout: 30_000,
+          hookTimeout: 120_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kafka',
+          include: [kafkaSuites],
+          globalSetup: ['./test/broker/global_setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'container',
+          include: [containerSuites],
+          globalSetup: ['./test/broker/programs_setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 400_000
+        }
+      }
+    ]
+  }
 })

@@ -77,7 +77,8 @@ function listenerSettings(cluster: ClusterConfig, node: NodeConfig): Record<stri
       'broker.id': String(node.id),
       listeners: `${client},${internal}`,
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT',
-      'zookeeper.connect': `127.0.0.1:${cluster.zookeeperPort}`
+      'zookeeper.connect': `127.0.0.1:${cluster.zookeeperPort}`,
+      'zookeeper.session.timeout.ms': '2000' // a killed broker's registration outlives it for this long
     }
   }
   const voters = cluster.nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)

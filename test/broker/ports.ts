@@ -10,6 +10,12 @@ const portMin = 10_300
 const portMax = 31_900
 const attemptsMax = 500
 
+const reserved = new Set<number>()
+
+process.once('exit', () => {
+  for (const port of reserved) releasePort(port)
+})
+
 /** A port on 127.0.0.1 that nobody listens on, reserved until `releasePort` or the end of this process. */
 export async function reservePort(): Promise<number> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
@@ -28,6 +34,7 @@ export async function reservePorts(count: number): Promise<number[]> {
 }
 
 export function releasePort(port: number): void {
+  reserved.delete(port)
   rmSync(reservationFile(port), { force: true })
 }
 
@@ -46,7 +53,10 @@ function reservationFile(port: number): string {
 
 function reserve(port: number): boolean {
   const file = reservationFile(port)
-  if (claimFile(file)) return true
+  if (claimFile(file)) {
+    reserved.add(port)
+    return true
+  }
   // Freed for a later attempt: taking it over at once could race with another test process.
   if (claimIsStale(file)) releasePort(port)
   return false

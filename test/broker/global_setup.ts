@@ -1,0 +1,28 @@
+// Runs once before all suites that need a real Kafka: builds the programs that tests start as child processes, and finds
+// the one broker that suites share. Suites that kill a broker start their own.
+import type { TestProject } from 'vitest/node'
+import { buildPrograms } from './build_programs.ts'
+import { findKafka } from './find.ts'
+import { findJars } from './jars.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** `host:port`, or empty where there is no Kafka. */
+    kafkaBootstrap: string
+    /** Why there is no Kafka to share; empty where there is one. */
+    kafkaMissing: string
+    /** Why no broker can be started from jars; empty where it can. */
+    jarsMissing: string
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const [, jars] = await Promise.all([buildPrograms(), findJars()])
+  const kafka = await findKafka('tests')
+  project.provide('kafkaBootstrap', kafka.via === 'none' ? '' : kafka.bootstrap)
+  project.provide('kafkaMissing', kafka.via === 'none' ? kafka.reason : '')
+  project.provide('jarsMissing', 'reason' in jars ? jars.reason : '')
+  return async () => {
+    if (kafka.via !== 'none') await kafka.stop()
+  }
+}

@@ -1,0 +1,22 @@
+// The doors through which test suites reach a real Kafka. Where there is none, the suite is reported as skipped with the
+// reason in its name, and never as passed.
+import { describe, inject } from 'vitest'
+
+/** Declares a suite that shares the run's one broker: topics, groups and ids need names of their own. */
+export function describeKafka(name: string, suite: (kafka: { readonly bootstrap: string }) => void): void {
+  const missing = inject('kafkaMissing')
+  const body = (): void => suite({ bootstrap: inject('kafkaBootstrap') })
+  if (missing === '') describe(name, body)
+  else describe.skip(notRun(name, missing), body)
+}
+
+/** Declares a suite that starts brokers of its own with `startBroker`. */
+export function describeJars(name: string, suite: () => void): void {
+  const missing = inject('jarsMissing')
+  if (missing === '') describe(name, suite)
+  else describe.skip(notRun(name, missing), suite)
+}
+
+export function notRun(name: string, reason: string): string {
+  return `${name} (not run: ${reason})`
+}
