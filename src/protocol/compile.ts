@@ -1,7 +1,7 @@
 // Owns the way from a declared message to its codec at one version, and the cache of codecs. What is behind the codec
 // (closures) is nobody else's business.
 
-import { closureCodec, type ClosureCodec, type CodecOptions } from './codec_closure.ts'
+import { closureCodec, type ClosureCodec, type ClosureOptions } from './codec_closure.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { Reader } from './reader.ts'
 import type { Decoded, Encodable, Message } from './schema.ts'
@@ -36,7 +36,7 @@ export function compile<M extends Message>(
   let codecs = cache.get(message)
   if (codecs === undefined) cache.set(message, (codecs = []))
   const codec = (codecs[version] ??= newCodec(message, version, keep))
-  // The closures were built from the very declaration that the types are derived from.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types and the closures have one declaration
   return codec as Codec<Decoded<M>, Encodable<M>>
 }
 
@@ -46,7 +46,7 @@ function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): Any
     const text = `${message.name} has versions ${first} to ${last}, not ${version}`
     throw new ProtocolError('UNSUPPORTED_VERSION', text)
   }
-  const options: CodecOptions = { unknownTags: keep, traced: false }
+  const options: ClosureOptions = { unknownTags: keep, traced: false }
   const { encode, decode } = closureCodec(message, version, options)
   let tracedCodec: ClosureCodec | undefined
   const traced = (): ClosureCodec => (tracedCodec ??= closureCodec(message, version, { ...options, traced: true }))

@@ -1,13 +1,13 @@
 // Owns the frames on a connection: four bytes of size, a header, a body; and the cutting of a byte stream into frames.
 // A size is checked before a byte is kept for it, and answers in other protocols are told apart from frames.
 
-import { apiByKey, apis, type AnyApi, type ApiName } from './apis.ts'
+import { apiByKey, apis, type ApiName } from './apis.ts'
 import type { EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
 import { compile, type CompileOptions } from './compile.ts'
 import { requestHeaderCodec, responseHeaderCodec } from './header.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { Reader } from './reader.ts'
-import type { Encodable, Message } from './schema.ts'
+import type { Message } from './schema.ts'
 import { Writer } from './writer.ts'
 
 /** A request to be sent. */
@@ -49,17 +49,14 @@ export interface RequestPrefix {
  * A request with its size and header, as pieces for one vectored write. Long record batches are not copied into them.
  * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD`, `INVALID_VALUE`
  */
-export function encodeRequest<N extends ApiName>(
-  frame: RequestFrame<N>,
-  options?: CompileOptions
-): Uint8Array[] {
+export function encodeRequest<N extends ApiName>(frame: RequestFrame<N>, options?: CompileOptions): Uint8Array[] {
   const { api, version, correlationId, clientId, body } = frame
   const { key, request } = apis[api]
   const codec = compile<Message>(request, version, options)
   const header = { requestApiKey: key, requestApiVersion: version, correlationId, clientId }
   return encodeFrame((writer) => {
     requestHeaderCodec(request, version).encode(writer, header)
-    codec.encode(writer, body as Encodable<Message>)
+    codec.encode(writer, body)
   })
 }
 
@@ -67,16 +64,13 @@ export function encodeRequest<N extends ApiName>(
  * A response with its size and header, as pieces for one vectored write.
  * @throws ProtocolError `UNSUPPORTED_VERSION`, `UNSUPPORTED_FIELD`, `INVALID_VALUE`
  */
-export function encodeResponse<N extends ApiName>(
-  frame: ResponseFrame<N>,
-  options?: CompileOptions
-): Uint8Array[] {
+export function encodeResponse<N extends ApiName>(frame: ResponseFrame<N>, options?: CompileOptions): Uint8Array[] {
   const { api, version, correlationId, body } = frame
   const { response } = apis[api]
   const codec = compile<Message>(response, version, options)
   return encodeFrame((writer) => {
     responseHeaderCodec(response, version).encode(writer, { correlationId })
-    codec.encode(writer, body as Encodable<Message>)
+    codec.encode(writer, body)
   })
 }
 
@@ -84,11 +78,8 @@ function encodeFrame(write: (writer: Writer) => void): Uint8Array[] {
   const writer = new Writer()
   writer.int32(0)
   write(writer)
-  const sizeBytes = writer.size - 4
-  const pieces = writer.finish()
-  const first = pieces[0] as Uint8Array
-  new DataView(first.buffer, first.byteOffset, first.byteLength).setInt32(0, sizeBytes)
-  return pieces
+  writer.patchInt32(0, writer.size - sizeBytes)
+  return writer.finish()
 }
 
 /**
@@ -107,6 +98,7 @@ export function decodeResponse<N extends ApiName>(
   const { correlationId } = responseHeaderCodec(response, version).decode(reader)
   const body = codec.decode(reader)
   reader.expectEnd()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec is that of the API's response
   return { correlationId, body: body as ResponseOf<N> }
 }
 
@@ -128,13 +120,14 @@ export function readRequestPrefix(frame: Uint8Array): RequestPrefix {
  */
 export function decodeRequest(frame: Uint8Array, options?: CompileOptions): DecodedRequest {
   const { apiKey, version } = readRequestPrefix(frame)
-  const api: AnyApi | undefined = apiByKey(apiKey)
+  const api = apiByKey(apiKey)
   if (api === undefined) throw new ProtocolError('UNSUPPORTED_VERSION', `No API has the key ${apiKey}`)
   const codec = compile(api.request, version, options)
   const reader = new Reader(frame)
   const { correlationId, clientId } = requestHeaderCodec(api.request, version).decode(reader)
   const body = codec.decode(reader)
   reader.expectEnd()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec is that of the API's request
   return { api: api.name, version, correlationId, clientId, body } as DecodedRequest
 }
 
@@ -183,8 +176,7 @@ export class FrameSplitter {
     while (position < chunk.byteLength) {
       if (this.#frameBytes < 0) {
         position = this.#takeSize(chunk, position)
-        if (this.#frameBytes > 0 || this.#frameBytes < 0) continue
-        this.#deliver(new Uint8Array(0), onFrame)
+        if (this.#frameBytes === 0) this.#deliver(new Uint8Array(0), onFrame)
         continue
       }
       const missing = this.#frameBytes - this.#frameFilled
@@ -200,10 +192,9 @@ export class FrameSplitter {
   }
 
   #takeSize(chunk: Uint8Array, start: number): number {
-    let position = start
-    while (this.#sizeFilled < sizeBytes && position < chunk.byteLength) {
-      this.#size[this.#sizeFilled++] = chunk[position++] as number
-    }
+    const position = Math.min(start + sizeBytes - this.#sizeFilled, chunk.byteLength)
+    this.#size.set(chunk.subarray(start, position), this.#sizeFilled)
+    this.#sizeFilled += position - start
     if (this.#sizeFilled === sizeBytes) this.#frameBytes = this.#checkedSize()
     return position
   }

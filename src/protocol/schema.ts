@@ -32,13 +32,7 @@ export interface VersionRange {
   readonly until: number
 }
 
-/** What is declared about a field, as plain data. */
-export interface FieldSpec {
-  readonly kind: PrimitiveKind | 'array' | 'struct'
-  /** The element of an array. */
-  readonly element?: AnyField
-  /** The fields of a struct. */
-  readonly fields?: Fields
+interface CommonSpec {
   /** The versions that carry the field. */
   readonly versions: VersionRange
   /** The versions in which it may be null. */
@@ -52,6 +46,25 @@ export interface FieldSpec {
   /** Keeps the length prefix from before KIP-482 in flexible versions too. */
   readonly classic: boolean
 }
+
+interface PrimitiveType {
+  readonly kind: PrimitiveKind
+}
+
+interface ArrayType {
+  readonly kind: 'array'
+  readonly element: AnyField
+}
+
+interface StructType {
+  readonly kind: 'struct'
+  readonly fields: Fields
+}
+
+type FieldType = PrimitiveType | ArrayType | StructType
+
+/** What is declared about a field, as plain data. */
+export type FieldSpec = FieldType & CommonSpec
 
 /**
  * One field: `D` is what decoding gives, `E` what encoding takes, `O` whether encoding can do without. Every method
@@ -165,30 +178,30 @@ export function message<const F extends Fields>(name: string, declaration: Messa
 
 const everyVersion: VersionRange = Object.freeze({ from: 0, until: Number.POSITIVE_INFINITY })
 
-function field<D, E = D>(kind: FieldSpec['kind'], inner: Pick<FieldSpec, 'element' | 'fields'> = {}) {
-  return new Field<D, E, false>({ kind, ...inner, versions: everyVersion, ignorable: false, classic: false })
+function field<D, E = D>(type: FieldType): Field<D, E, false> {
+  return new Field({ ...type, versions: everyVersion, ignorable: false, classic: false })
 }
 
-export const bool = field<boolean>('bool')
-export const int8 = field<number>('int8')
-export const int16 = field<number>('int16')
-export const int32 = field<number>('int32')
-export const int64 = field<bigint>('int64')
-export const uint16 = field<number>('uint16')
-export const uint32 = field<number>('uint32')
-export const float64 = field<number>('float64')
-export const string = field<string>('string')
-export const bytes = field<Uint8Array>('bytes')
+export const bool = field<boolean>({ kind: 'bool' })
+export const int8 = field<number>({ kind: 'int8' })
+export const int16 = field<number>({ kind: 'int16' })
+export const int32 = field<number>({ kind: 'int32' })
+export const int64 = field<bigint>({ kind: 'int64' })
+export const uint16 = field<number>({ kind: 'uint16' })
+export const uint32 = field<number>({ kind: 'uint32' })
+export const float64 = field<number>({ kind: 'float64' })
+export const string = field<string>({ kind: 'string' })
+export const bytes = field<Uint8Array>({ kind: 'bytes' })
 /** Record batches. Encoding takes them in one piece or in several, which are written one after another uncopied. */
-export const records = field<Uint8Array, Uint8Array | readonly Uint8Array[]>('records')
-export const uuid = field<Uuid>('uuid')
+export const records = field<Uint8Array, Uint8Array | readonly Uint8Array[]>({ kind: 'records' })
+export const uuid = field<Uuid>({ kind: 'uuid' })
 
 /** A list of `element`. */
 export function array<D, E>(element: Field<D, E, boolean>): Field<readonly D[], readonly E[], false> {
-  return field('array', { element })
+  return field({ kind: 'array', element })
 }
 
 /** A group of fields. */
 export function struct<const F extends Fields>(fields: F): Field<DecodedFields<F>, EncodableFields<F>, false> {
-  return field('struct', { fields })
+  return field({ kind: 'struct', fields })
 }

@@ -8,7 +8,8 @@ const utf8 = new TextEncoder()
 const chunkBytesMin = 512
 /** Byte strings up to this size are copied: a piece of its own costs more than the copy. */
 const copiedBytesMax = 4096
-const stringBytesMax = 0x7fff
+/** Longest string in UTF-8 that Kafka writes or reads. */
+export const stringBytesMax = 0x7fff
 
 function invalid(expected: string, value: unknown): ProtocolError {
   const given = typeof value === 'number' || typeof value === 'bigint' ? String(value) : typeof value
@@ -26,6 +27,7 @@ export class Writer {
   /** Sum of the sizes of the finished pieces. */
   #piecesBytes = 0
   #pieces: Uint8Array[] = []
+  #openSizedParts = 0
 
   constructor(sizeBytes = chunkBytesMin) {
     this.#chunk = new Uint8Array(sizeBytes)
@@ -38,47 +40,46 @@ export class Writer {
   }
 
   bool(value: boolean): void {
-    if (typeof value !== 'boolean') throw invalid('A boolean', value)
     this.#view.setInt8(this.#reserve(1), value ? 1 : 0)
   }
 
   int8(value: number): void {
-    if (typeof value !== 'number' || (value << 24) >> 24 !== value) throw invalid('An int8', value)
+    if ((value << 24) >> 24 !== value) throw invalid('An int8', value)
     this.#view.setInt8(this.#reserve(1), value)
   }
 
   int16(value: number): void {
-    if (typeof value !== 'number' || (value << 16) >> 16 !== value) throw invalid('An int16', value)
+    if ((value << 16) >> 16 !== value) throw invalid('An int16', value)
     this.#view.setInt16(this.#reserve(2), value)
   }
 
   int32(value: number): void {
-    if (typeof value !== 'number' || (value | 0) !== value) throw invalid('An int32', value)
+    if ((value | 0) !== value) throw invalid('An int32', value)
     this.#view.setInt32(this.#reserve(4), value)
   }
 
   int64(value: bigint): void {
-    if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) throw invalid('An int64 (bigint)', value)
+    if (BigInt.asIntN(64, value) !== value) throw invalid('An int64 (bigint)', value)
     this.#view.setBigInt64(this.#reserve(8), value)
   }
 
   uint16(value: number): void {
-    if (typeof value !== 'number' || (value & 0xffff) !== value) throw invalid('A uint16', value)
+    if ((value & 0xffff) !== value) throw invalid('A uint16', value)
     this.#view.setUint16(this.#reserve(2), value)
   }
 
   uint32(value: number): void {
-    if (typeof value !== 'number' || value >>> 0 !== value) throw invalid('A uint32', value)
+    if (value >>> 0 !== value) throw invalid('A uint32', value)
     this.#view.setUint32(this.#reserve(4), value)
   }
 
   float64(value: number): void {
-    if (typeof value !== 'number') throw invalid('A number', value)
     this.#view.setFloat64(this.#reserve(8), value)
   }
 
   /** An unsigned varint of at most 32 bits. */
   uvarint(value: number): void {
+    if (value >>> 0 !== value) throw invalid('A uint32', value)
     let start = this.#reserve(5)
     let rest = value
     while (rest > 0x7f) {
@@ -90,7 +91,7 @@ export class Writer {
   }
 
   uuid(value: Uuid): void {
-    if (typeof value !== 'string' || value.length !== 22) throw invalid('A uuid of 22 base64url characters', value)
+    if (value.length !== 22) throw invalid('A uuid of 22 base64url characters', value)
     const start = this.#reserve(16)
     for (let i = 0, at = start; i < 20; i += 4, at += 3) {
       const three = (sextet(value, i) << 18) | (sextet(value, i + 1) << 12) | (sextet(value, i + 2) << 6)
@@ -116,20 +117,20 @@ export class Writer {
 
   /** Bytes with the length of before KIP-482; null as -1. */
   byteString(value: Uint8Array | null): void {
-    this.int32(value === null ? -1 : sizeOf(value))
+    this.int32(value === null ? -1 : value.byteLength)
     if (value !== null) this.raw(value)
   }
 
   /** Bytes with a compact length; null as 0. */
   compactByteString(value: Uint8Array | null): void {
-    this.uvarint(value === null ? 0 : sizeOf(value) + 1)
+    this.uvarint(value === null ? 0 : value.byteLength + 1)
     if (value !== null) this.raw(value)
   }
 
   /** Pieces under one length, which is compact or not. */
   records(pieces: readonly Uint8Array[], compact: boolean): void {
     let size = 0
-    for (const piece of pieces) size += sizeOf(piece)
+    for (const piece of pieces) size += piece.byteLength
     if (compact) this.uvarint(size + 1)
     else this.int32(size)
     for (const piece of pieces) this.raw(piece)
@@ -137,8 +138,8 @@ export class Writer {
 
   /** Bytes as they are. Long ones are not copied: they must not change until the pieces have been sent. */
   raw(value: Uint8Array): void {
-    const length = sizeOf(value)
-    if (length <= copiedBytesMax) {
+    const length = value.byteLength
+    if (length <= copiedBytesMax || this.#openSizedParts > 0) {
       const start = this.#reserve(length)
       this.#chunk.set(value, start)
       return
@@ -149,21 +150,22 @@ export class Writer {
   }
 
   /** Bytes with their plain size before them, as in an unknown tagged field. */
-  compactSized(value: Uint8Array): void {
-    this.uvarint(sizeOf(value))
+  sizedBytes(value: Uint8Array): void {
+    this.uvarint(value.byteLength)
     this.raw(value)
   }
 
-  /** Opens a part that is preceded by its size as a varint; close it with `endSized`. It must hold no long bytes. */
+  /** Opens a part that is preceded by its size as a varint; close it with `endSized`. All its bytes are copied. */
   beginSized(): number {
     this.#reserve(1)
+    this.#openSizedParts++
     return this.size
   }
 
   endSized(mark: number): void {
     const size = this.size - mark
     const start = this.#position - size
-    if (start <= this.#pieceStart) throw new Error('A sized part must lie in one piece')
+    this.#openSizedParts--
     let prefix = 1
     for (let rest = size; rest > 0x7f; rest >>>= 7) prefix++
     if (prefix > 1) {
@@ -189,7 +191,6 @@ export class Writer {
   }
 
   #text(value: string, compact: boolean): void {
-    if (typeof value !== 'string') throw invalid('A string', value)
     const length = utf8Length(value)
     if (length > stringBytesMax) {
       throw new ProtocolError('INVALID_VALUE', `A string of ${length} bytes exceeds ${stringBytesMax} bytes`)
@@ -227,11 +228,6 @@ export class Writer {
     this.#piecesBytes += length
     this.#pieceStart = this.#position
   }
-}
-
-function sizeOf(value: Uint8Array): number {
-  if (!(value instanceof Uint8Array)) throw invalid('A Uint8Array', value)
-  return value.byteLength
 }
 
 /** Size in UTF-8; a surrogate without its other half counts as U+FFFD, which is what is written for it. */

@@ -1,0 +1,67 @@
+// Owns the defaults of fields: what decoding puts where a version has no field, what encoding leaves out. A declared
+// default, else zero, false, empty or a struct of defaults, as in Kafka's generated classes.
+
+import { zeroUuid, type FieldSpec, type PrimitiveKind } from './schema.ts'
+
+const emptyBytes = new Uint8Array(0)
+
+const zeros: Readonly<Record<PrimitiveKind, unknown>> = Object.freeze({
+  bool: false,
+  int8: 0,
+  int16: 0,
+  int32: 0,
+  int64: 0n,
+  uint16: 0,
+  uint32: 0,
+  float64: 0,
+  string: '',
+  bytes: emptyBytes,
+  records: emptyBytes,
+  uuid: zeroUuid
+})
+
+/** Makes the default of a field; lists and structs anew each time, so that nobody shares them. */
+export function defaultMaker(spec: FieldSpec): () => unknown {
+  const { defaultValue } = spec
+  if (defaultValue !== undefined) return () => defaultValue
+  if (spec.kind === 'array') return () => []
+  if (spec.kind === 'struct') {
+    const makers = Object.entries(spec.fields).map(([name, field]) => [name, defaultMaker(field.spec)] as const)
+    return () => {
+      const value: Record<string, unknown> = {}
+      for (const [name, make] of makers) value[name] = make()
+      return value
+    }
+  }
+  const zero = zeros[spec.kind]
+  return () => zero
+}
+
+/** Tests for the default of a field. A struct counts as its default when all its fields do, or are left out. */
+export function defaultTest(spec: FieldSpec): (value: unknown) => boolean {
+  const { defaultValue } = spec
+  if (defaultValue !== undefined) return (value) => value === defaultValue
+  switch (spec.kind) {
+    case 'array':
+      return (value) => Array.isArray(value) && value.length === 0
+    case 'bytes':
+    case 'records':
+      return hasNoBytes
+    case 'struct': {
+      const tests = new Map(Object.entries(spec.fields).map(([name, field]) => [name, defaultTest(field.spec)]))
+      return (value) => {
+        if (typeof value !== 'object' || value === null) return false
+        return Object.entries(value).every(([name, one]) => one === undefined || tests.get(name)?.(one) !== false)
+      }
+    }
+    default: {
+      const zero = zeros[spec.kind]
+      return (value) => value === zero
+    }
+  }
+}
+
+function hasNoBytes(value: unknown): boolean {
+  if (value instanceof Uint8Array) return value.byteLength === 0
+  return Array.isArray(value) && value.every((piece) => piece instanceof Uint8Array && piece.byteLength === 0)
+}
