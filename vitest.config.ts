@@ -44,7 +44,7 @@ export default defineConfig({
         test: {
           name: 'container',
           include: [containerSuites],
-          globalSetup: ['./test/broker/programs_setup.ts'],
+          globalSetup: ['./test/broker/container_setup.ts'],
           testTimeout: 240_000,
           hookTimeout: 400_000
         }

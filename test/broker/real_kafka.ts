@@ -17,6 +17,14 @@ export function describeJars(name: string, suite: () => void): void {
   else describe.skip(notRun(name, missing), suite)
 }
 
-export function notRun(name: string, reason: string): string {
+/** Declares a suite that runs against a Kafka in a container. */
+export function describeContainer(name: string, suite: (kafka: { readonly bootstrap: string }) => void): void {
+  const missing = inject('containerMissing')
+  const body = (): void => suite({ bootstrap: inject('containerBootstrap') })
+  if (missing === '') describe(name, body)
+  else describe.skip(notRun(name, missing), body)
+}
+
+function notRun(name: string, reason: string): string {
   return `${name} (not run: ${reason})`
 }
