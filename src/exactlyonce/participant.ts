@@ -26,8 +26,14 @@ export interface RetainedCheckpoint {
 export type SettledTransaction =
   /** Proven: visible for good. */
   | { readonly kind: 'committed' }
-  /** Proven never to become visible. */
-  | { readonly kind: 'lost'; readonly loss: LostTransaction }
+  /**
+   * Proven never to become visible. `partlyCommitted`: some part of it is visible all the same, so that replaying it
+   * would double that part; the job then stops.
+   */
+  | { readonly kind: 'lost'; readonly loss: LostTransaction; readonly partlyCommitted?: boolean }
+
+/** What became of a pending transaction that was to be ended: `committed` where it turned out to be visible already. */
+export type AbortOutcome = 'aborted' | 'committed'
 
 export interface LostTransaction {
   readonly checkpointId: number
@@ -61,26 +67,44 @@ export interface TransactionParticipant {
   /** Commits a pending transaction of an earlier run and works to the proof. Never touches an id with InitProducerId that has an unresolved pending transaction before it. */
   recoverAndCommit(pending: PendingTransaction): Promise<SettledTransaction>
   /** Ends a pending transaction that must not become visible. */
-  recoverAndAbort(pending: PendingTransaction): Promise<void>
-  /** Shuts out every earlier run and ends what it left open. `retained` is all that the store holds. */
+  recoverAndAbort(pending: PendingTransaction): Promise<AbortOutcome>
+  /**
+   * Shuts out every earlier run and ends what it left open. `retained` is every readable checkpoint of the store in
+   * order of id, also those that will not be restored: they may name ids that no other one does. Recovery may begin
+   * again from `recoverAndCommit` after this call.
+   */
   fence(retained: readonly RetainedCheckpoint[]): Promise<void>
   /** After `fence`: compares what is committed with the chosen checkpoint (undefined: the store was empty). */
   verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding>
-  /** The run begins from this checkpoint. */
-  begin(chosen: RetainedCheckpoint | undefined): Promise<void>
+  /**
+   * The run begins from this checkpoint. Its own checkpoints are numbered from `firstCheckpointId` on, without a gap;
+   * ids of a job never repeat. The first one of a new job is 0: it is taken before the first record.
+   */
+  begin(chosen: RetainedCheckpoint | undefined, firstCheckpointId: number): Promise<void>
 
   // The run.
 
   /**
    * Every writer has passed the barrier: seals the checkpoint's transaction. The snapshot goes into the checkpoint.
-   * Calls come in order of checkpoint id.
+   * Calls come in order of checkpoint id, one at a time; `commit` of an earlier checkpoint may be under way.
    */
   preCommit(checkpointId: number): Promise<ParticipantSnapshot>
   /**
-   * The checkpoint is durable: commits its transaction and works to the proof. Calls come in order, one at a time.
-   * Throws where the transaction is lost (the job then recovers) or another run has taken over (the job stops).
+   * The checkpoint is durable: commits its transaction and works to the proof, within a deadline of its own. Calls come
+   * in order, one at a time. Throws where the transaction is lost (the job then recovers) or another run has taken over (the job stops).
    */
   commit(checkpointId: number): Promise<void>
   /** Ends the open transaction where there is one; never touches a sealed one. */
   close(): Promise<void>
+  /** What is open and what is sealed at this moment, for metrics. */
+  transactions?(): readonly TransactionStatus[]
+}
+
+export interface TransactionStatus {
+  /** A transactional id, or what else names it outside. */
+  readonly id: string
+  readonly checkpointId: number
+  readonly state: 'open' | 'sealed'
+  /** Wall clock, milliseconds since 1970. */
+  readonly openedAtMs: number
 }
