@@ -48,6 +48,8 @@ export interface KafkaErrorDetails {
 export class KafkaError extends Error {
   override readonly name: string = 'KafkaError'
   readonly code: ClientErrorCode
+  /** The message without the next step. */
+  readonly reason: string
   /** Kafka's numeric error code, where a broker sent one. */
   readonly kafkaCode: number | undefined
   /** Kafka's name of that code, such as `NOT_COORDINATOR`. */
@@ -65,6 +67,7 @@ export class KafkaError extends Error {
     const nextStep = details.nextStep ?? generalNextStep(code, details.kafkaCode)
     super(`${message} ${nextStep}`, details.cause === undefined ? {} : { cause: details.cause })
     this.code = code
+    this.reason = message
     this.kafkaCode = details.kafkaCode
     this.kafkaName = details.kafkaCode === undefined ? undefined : errorByCode(details.kafkaCode).name
     this.retriable = details.retriable ?? false
