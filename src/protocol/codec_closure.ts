@@ -255,7 +255,9 @@ function stringCodec(nullable: boolean, compact: boolean): TypeCodec {
     const start = reader.position
     const length = compact ? reader.compactLength() : reader.stringLength()
     if (length > stringBytesMax) {
-      throw new ProtocolError('MALFORMED', `A string has ${length} bytes, not up to ${stringBytesMax}`, { offset: start })
+      throw new ProtocolError('MALFORMED', `A string has ${length} bytes, not up to ${stringBytesMax}`, {
+        offset: start
+      })
     }
     if (length >= 0) return reader.text(length)
     if (nullable) return null
