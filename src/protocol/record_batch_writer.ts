@@ -147,11 +147,10 @@ export class RecordBatchBuilder {
     const compression = options.compression ?? 'none'
     if (compression === 'none') return this.finishPlain(options)
     const codec = codecByName(compression)
-    this.checkOpen()
-    this.isFinished = true
-    const plain = this.bytes.subarray(0, this.position)
+    const plain = this.complete()
     const records = plain.subarray(batchLayout.records)
     const compressed = codec.compress(records, { gzip: options.gzip, level: options.compressionLevel })
+    this.isFinished = true
     const choose = (smaller: Uint8Array): Uint8Array => {
       if (smaller.length >= records.length) return this.seal(plain, 0, options)
       const batch = new Uint8Array(batchLayout.records + smaller.length)
@@ -163,9 +162,9 @@ export class RecordBatchBuilder {
 
   /** As `finish` without compression, which is always done at once. */
   finishPlain(options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | 'gzip'> = {}): Uint8Array {
-    this.checkOpen()
+    const batch = this.complete()
     this.isFinished = true
-    return this.seal(this.bytes.subarray(0, this.position), 0, options)
+    return this.seal(batch, 0, options)
   }
 
   // Reserves room for a record and writes what comes before its key, or answers false where there is no room.
@@ -209,13 +208,19 @@ export class RecordBatchBuilder {
     view.setInt32(batchLayout.partitionLeaderEpoch, -1)
     view.setInt8(batchLayout.magic, 2)
     view.setInt16(batchLayout.attributes, attributes)
-    view.setInt32(batchLayout.lastOffsetDelta, Math.max(this.count - 1, 0))
+    view.setInt32(batchLayout.lastOffsetDelta, this.count - 1)
     view.setBigInt64(batchLayout.baseTimestamp, BigInt(this.baseTimestamp))
     view.setBigInt64(batchLayout.maxTimestamp, BigInt(this.maxTimestamp))
     view.setInt32(batchLayout.recordCount, this.count)
     setProducerState(view, options)
     setChecksum(view, batch)
     return batch
+  }
+
+  private complete(): Uint8Array {
+    this.checkOpen()
+    if (this.count === 0) throw new Error('This batch has no records: append one before finish')
+    return this.bytes.subarray(0, this.position)
   }
 
   private checkOpen(): void {

@@ -1,0 +1,273 @@
+// Writes record batches with Kafka's own builder, and reads batches with Kafka's own reader.
+//   RecordVectors write            prints a vector per line as JSON: name, bytes, and what Kafka reads in them
+//   RecordVectors read  < lines    per line of hexadecimal bytes, prints what Kafka reads in them, or its refusal
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.function.Consumer;
+import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.message.LeaderChangeMessage;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.record.internal.ControlRecordType;
+import org.apache.kafka.common.record.internal.DefaultRecordBatch;
+import org.apache.kafka.common.record.internal.EndTransactionMarker;
+import org.apache.kafka.common.record.internal.MemoryRecords;
+import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
+import org.apache.kafka.common.record.internal.MutableRecordBatch;
+import org.apache.kafka.common.record.internal.Record;
+import org.apache.kafka.common.record.internal.RecordBatch;
+import org.apache.kafka.common.record.internal.SimpleRecord;
+import org.apache.kafka.common.utils.internals.ByteBufferOutputStream;
+
+public class RecordVectors {
+    static final ObjectMapper JSON = new ObjectMapper();
+    static final long TIME = 1_700_000_000_123L;
+    static final Header[] NO_HEADERS = {};
+
+    public static void main(String[] args) throws Exception {
+        if (args[0].equals("write")) write();
+        else read();
+    }
+
+    static void write() throws Exception {
+        ArrayNode vectors = JSON.createArrayNode();
+        add(vectors, "plain", plain(Compression.NONE));
+        add(vectors, "gzip", many(Compression.gzip().build(), 120));
+        add(vectors, "snappy", many(Compression.snappy().build(), 120));
+        add(vectors, "snappy of many blocks", large(Compression.snappy().build()));
+        add(vectors, "gzip of a large value", large(Compression.gzip().build()));
+        add(vectors, "many records", many(Compression.NONE, 200));
+        add(vectors, "values of all varint sizes", sizes());
+        add(vectors, "timestamps far apart", build(Compression.NONE, b -> {
+            b.append(TIME, bytes("a"), bytes("1"));
+            b.append(TIME - 5_000, bytes("b"), bytes("2"));
+            b.append(TIME + 4_000_000_000L, bytes("c"), bytes("3"));
+            b.append(0L, bytes("d"), bytes("4"));
+            b.append(TIME + Integer.MAX_VALUE, bytes("e"), bytes("5"));
+            b.append(TIME + Integer.MIN_VALUE, bytes("f"), bytes("6"));
+        }));
+        add(vectors, "headers", headers());
+        add(vectors, "idempotent", MemoryRecords.withIdempotentRecords(1000L, Compression.NONE, 7_000_000_000L, (short) 3,
+            Integer.MAX_VALUE, 9, record("k", "v"), record("l", "w")));
+        add(vectors, "transactional", MemoryRecords.withTransactionalRecords(5_000_000_000L, Compression.snappy().build(),
+            42L, (short) 32766, 17, 5, record("key", "value value value value value value"), record(null, "v")));
+        add(vectors, "log append time", MemoryRecords.withRecords((byte) 2, 77L, Compression.NONE,
+            TimestampType.LOG_APPEND_TIME, record("k", "v"), record("l", "w")));
+        add(vectors, "offsets with holes", build(Compression.NONE, b -> {
+            b.appendWithOffset(3L, TIME, bytes("a"), bytes("1"));
+            b.appendWithOffset(10L, TIME + 1, bytes("b"), null);
+            b.appendWithOffset(300L, TIME + 2, bytes("c"), bytes("3"));
+        }));
+        add(vectors, "commit marker", MemoryRecords.withEndTransactionMarker(12L, TIME, 6, 42L, (short) 5,
+            new EndTransactionMarker(ControlRecordType.COMMIT, 9)));
+        add(vectors, "abort marker", MemoryRecords.withEndTransactionMarker(13L, TIME, 6, 42L, (short) 5,
+            new EndTransactionMarker(ControlRecordType.ABORT, 0)));
+        add(vectors, "leader change", MemoryRecords.withLeaderChangeMessage(0L, TIME, 4, ByteBuffer.allocate(512),
+            new LeaderChangeMessage().setLeaderId(1)));
+        add(vectors, "delete horizon", deleteHorizon());
+        add(vectors, "emptied by compaction", emptied());
+        add(vectors, "several batches", MemoryRecords.readableRecords(joined(plain(Compression.NONE),
+            many(Compression.gzip().build(), 30), many(Compression.NONE, 2))));
+        add(vectors, "lz4", many(Compression.lz4().build(), 30));
+        add(vectors, "zstd", many(Compression.zstd().build(), 30));
+        add(vectors, "message format 0", MemoryRecords.withRecords((byte) 0, Compression.NONE, record("k", "v")));
+        add(vectors, "message format 1", MemoryRecords.withRecords((byte) 1, Compression.NONE, record("k", "v")));
+        for (JsonNode vector : vectors) System.out.println(JSON.writeValueAsString(vector));
+    }
+
+    static void read() throws Exception {
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            byte[] batch = HexFormat.of().parseHex(line.trim());
+            try {
+                System.out.println(describe(MemoryRecords.readableRecords(ByteBuffer.wrap(batch))));
+            } catch (RuntimeException refusal) {
+                System.out.println(JSON.writeValueAsString(refusal.toString()));
+            }
+        }
+    }
+
+    static void add(ArrayNode vectors, String name, MemoryRecords records) {
+        ObjectNode vector = vectors.addObject();
+        vector.put("name", name);
+        vector.put("bytes", HexFormat.of().formatHex(toArray(records.buffer())));
+        vector.set("batches", describe(records));
+    }
+
+    // 64-bit numbers are text, since JSON's readers round them.
+    static ArrayNode describe(MemoryRecords records) {
+        ArrayNode batches = JSON.createArrayNode();
+        for (MutableRecordBatch batch : records.batches()) {
+            batch.ensureValid();
+            ObjectNode node = batches.addObject();
+            node.put("magic", batch.magic());
+            node.put("baseOffset", Long.toString(batch.baseOffset()));
+            node.put("lastOffset", Long.toString(batch.lastOffset()));
+            node.put("sizeInBytes", batch.sizeInBytes());
+            node.put("compression", batch.compressionType().name);
+            if (batch.magic() == 2) {
+                node.put("partitionLeaderEpoch", batch.partitionLeaderEpoch());
+                node.put("timestampType",
+                    batch.timestampType() == TimestampType.LOG_APPEND_TIME ? "logAppendTime" : "createTime");
+                node.put("isTransactional", batch.isTransactional());
+                node.put("isControl", batch.isControlBatch());
+                node.put("hasDeleteHorizon", batch.deleteHorizonMs().isPresent());
+                node.put("baseTimestamp", ((DefaultRecordBatch) batch).baseTimestamp());
+                node.put("maxTimestamp", batch.maxTimestamp());
+                node.put("producerId", Long.toString(batch.producerId()));
+                node.put("producerEpoch", batch.producerEpoch());
+                node.put("baseSequence", batch.baseSequence());
+                node.put("recordCount", batch.countOrNull());
+            }
+            ArrayNode list = node.putArray("records");
+            for (Record record : batch) describe(list.addObject(), batch, record);
+        }
+        return batches;
+    }
+
+    static void describe(ObjectNode node, RecordBatch batch, Record record) {
+        record.ensureValid();
+        node.put("offset", Long.toString(record.offset()));
+        node.put("timestamp", record.timestamp());
+        node.put("key", hex(record.key()));
+        node.put("value", hex(record.value()));
+        ArrayNode headers = node.putArray("headers");
+        for (Header header : record.headers()) {
+            byte[] value = header.value();
+            headers.addArray().add(header.key()).add(value == null ? null : hex(ByteBuffer.wrap(value)));
+        }
+        if (!batch.isControlBatch()) return;
+        ControlRecordType type = ControlRecordType.parse(record.key());
+        node.put("control", type.name());
+        if (type == ControlRecordType.COMMIT || type == ControlRecordType.ABORT)
+            node.put("coordinatorEpoch", EndTransactionMarker.deserialize(record).coordinatorEpoch());
+    }
+
+    static MemoryRecords plain(Compression compression) {
+        return build(compression, b -> {
+            b.append(TIME, bytes("key"), bytes("value"));
+            b.append(TIME + 1, (byte[]) null, bytes("no key"));
+            b.append(TIME + 2, bytes("tombstone"), null);
+            b.append(TIME + 3, (byte[]) null, null);
+            b.append(TIME + 4, new byte[0], new byte[0]);
+            b.append(TIME + 5, bytes("key"), bytes("with a header"),
+                new Header[] {new RecordHeader("trace", bytes("id"))});
+        });
+    }
+
+    static MemoryRecords many(Compression compression, int count) {
+        return build(compression, b -> {
+            for (int i = 0; i < count; i++)
+                b.append(TIME + i * 7L, bytes("key " + i), bytes("a value that repeats " + i % 10), NO_HEADERS);
+        });
+    }
+
+    static MemoryRecords large(Compression compression) {
+        byte[] value = new byte[150_000];
+        Random random = new Random(7);
+        for (int i = 0; i < value.length; i++) value[i] = i % 500 == 0 ? (byte) random.nextInt() : (byte) (i / 1000);
+        return build(compression, b -> {
+            b.append(TIME, bytes("large"), value);
+            b.append(TIME, bytes("small"), bytes("after it"));
+        });
+    }
+
+    static MemoryRecords sizes() {
+        return build(Compression.NONE, b -> {
+            for (int size : new int[] {0, 1, 63, 64, 65, 127, 128, 8191, 8192})
+                b.append(TIME, new byte[size % 200], new byte[size]);
+        });
+    }
+
+    static MemoryRecords headers() {
+        Header[] several = {
+            new RecordHeader("a", bytes("1")), new RecordHeader("", new byte[0]),
+            new RecordHeader("gr\u00fc\u00dfe \u4f60\u597d \ud83d\ude80", bytes("not only ASCII")),
+            new RecordHeader("a", bytes("again")), new RecordHeader("null", (byte[]) null),
+        };
+        return build(Compression.NONE, b -> {
+            b.append(TIME, bytes("k"), bytes("v"), several);
+            Header[] hundred = new Header[100];
+            for (int i = 0; i < hundred.length; i++) hundred[i] = new RecordHeader("h" + i, new byte[i]);
+            b.append(TIME, (byte[]) null, null, hundred);
+        });
+    }
+
+    static MemoryRecords deleteHorizon() {
+        ByteBufferOutputStream out = new ByteBufferOutputStream(512);
+        MemoryRecordsBuilder builder = new MemoryRecordsBuilder(out, (byte) 2, Compression.NONE, TimestampType.CREATE_TIME,
+            50L, RecordBatch.NO_TIMESTAMP, RecordBatch.NO_PRODUCER_ID, RecordBatch.NO_PRODUCER_EPOCH,
+            RecordBatch.NO_SEQUENCE, false, false, 3, 512, OptionalLong.of(TIME + 86_400_000L).getAsLong());
+        builder.append(TIME, bytes("gone soon"), null);
+        builder.append(TIME + 1, bytes("gone too"), null);
+        return builder.build();
+    }
+
+    static MemoryRecords emptied() {
+        ByteBuffer buffer = ByteBuffer.allocate(DefaultRecordBatch.RECORD_BATCH_OVERHEAD);
+        DefaultRecordBatch.writeEmptyHeader(buffer, (byte) 2, 42L, (short) 5, 7, 100L, 109L, 6,
+            TimestampType.CREATE_TIME, TIME, true, false);
+        buffer.flip();
+        return MemoryRecords.readableRecords(buffer);
+    }
+
+    static MemoryRecords build(Compression compression, Consumer<MemoryRecordsBuilder> append) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1 << 20), compression,
+            TimestampType.CREATE_TIME, 0L);
+        append.accept(builder);
+        return builder.build();
+    }
+
+    static ByteBuffer joined(MemoryRecords... all) {
+        List<byte[]> parts = new ArrayList<>();
+        int size = 0;
+        for (MemoryRecords records : all) {
+            parts.add(toArray(records.buffer()));
+            size += parts.get(parts.size() - 1).length;
+        }
+        ByteBuffer joined = ByteBuffer.allocate(size);
+        for (byte[] part : parts) joined.put(part);
+        joined.flip();
+        return joined;
+    }
+
+    static SimpleRecord record(String key, String value) {
+        return new SimpleRecord(TIME, key == null ? null : bytes(key), bytes(value));
+    }
+
+    static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static byte[] toArray(ByteBuffer buffer) {
+        byte[] array = new byte[buffer.remaining()];
+        buffer.duplicate().get(array);
+        return array;
+    }
+
+    // Long contents are told by their digest, to keep the vectors short.
+    static String hex(ByteBuffer buffer) {
+        if (buffer == null) return null;
+        byte[] array = toArray(buffer);
+        if (array.length <= 64) return HexFormat.of().formatHex(array);
+        try {
+            return "sha256 " + HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(array));
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+}

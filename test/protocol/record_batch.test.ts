@@ -1,0 +1,175 @@
+// Batches that Kafka's own classes wrote are read as Kafka's own classes read them.
+import { describe, expect, test } from 'vitest'
+import { decompressBatch, ProtocolError, readControlBatch, RecordBatch, splitRecordBatches } from 'kafka-once/protocol'
+import { describeBatches, fromHex, gunzip, recordVectors, toHex, vectorNamed } from './record_vectors.ts'
+
+const unreadable = ['lz4', 'zstd', 'message format 0', 'message format 1']
+
+function batchOf(name: string): RecordBatch {
+  return RecordBatch.parse(fromHex(vectorNamed(name).bytes))
+}
+
+async function recordsOf(name: string) {
+  const batch = batchOf(name)
+  await decompressBatch(batch, { gunzip })
+  return batch.records()
+}
+
+describe('a batch of Kafka', () => {
+  test.each(recordVectors.filter(({ name }) => !unreadable.includes(name)))('is read: $name', async (vector) => {
+    expect(await describeBatches(fromHex(vector.bytes))).toEqual(vector.batches)
+  })
+
+  test('is read from the middle of other bytes', async () => {
+    const bytes = fromHex(vectorNamed('plain').bytes)
+    const frame = new Uint8Array(bytes.length + 20).fill(0xab)
+    frame.set(bytes, 7)
+    const batch = RecordBatch.parse(frame, 7)
+    expect(batch.sizeInBytes).toBe(bytes.length)
+    expect(await describeBatches(frame.subarray(7, 7 + bytes.length))).toEqual(vectorNamed('plain').batches)
+    expect(toHex(batch.bytes)).toBe(vectorNamed('plain').bytes)
+  })
+
+  test('is read from a Buffer', async () => {
+    const { bytes, batches } = vectorNamed('snappy of many blocks')
+    expect(await describeBatches(Buffer.from(bytes, 'hex'))).toEqual(batches)
+  })
+
+  test.each([
+    ['lz4', 3],
+    ['zstd', 4]
+  ])('in %s is refused by the number of its codec until one is registered', (name, id) => {
+    const batch = batchOf(name)
+    expect(batch.compression).toBe(name)
+    expect(() => decompressBatch(batch, { gunzip })).toThrowError(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_COMPRESSION',
+        message: expect.stringContaining(`${name} (codec ${id})`)
+      })
+    )
+  })
+
+  test.each([0, 1])('in the old message format %i is refused with its format in the message', (format) => {
+    const bytes = fromHex(vectorNamed(`message format ${format}`).bytes)
+    expect(() => splitRecordBatches(bytes).next()).toThrowError(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_VERSION',
+        message: expect.stringContaining(`message format ${format}`)
+      })
+    )
+  })
+
+  test('is not decompressed twice, nor when it is plain', async () => {
+    expect(decompressBatch(batchOf('plain'), {})).toBeUndefined()
+    const batch = batchOf('gzip')
+    await decompressBatch(batch, { gunzip })
+    expect(batch.needsDecompression).toBe(false)
+    expect(decompressBatch(batch, {})).toBeUndefined()
+  })
+
+  test('in snappy is decompressed at once, in gzip later', () => {
+    expect(decompressBatch(batchOf('snappy'), {})).toBeUndefined()
+    expect(decompressBatch(batchOf('gzip'), { gunzip })).toBeInstanceOf(Promise)
+  })
+
+  test('that is still compressed says so', () => {
+    expect(() => batchOf('gzip').records()).toThrowError(/wait for decompressBatch/)
+  })
+})
+
+describe('the records of a batch', () => {
+  test('are found once', async () => {
+    const batch = batchOf('plain')
+    expect(batch.records()).toBe(batch.records())
+  })
+
+  test('can be iterated and asked for by number', async () => {
+    const batch = batchOf('many records')
+    const keys = [...batch.records()].map((record) => Buffer.from(record.key ?? []).toString())
+    expect(keys).toEqual(Array.from({ length: 200 }, (_, i) => `key ${i}`))
+    expect(Buffer.from(batch.recordAt(150).key ?? []).toString()).toBe('key 150')
+    expect(batch.records().offsetDelta(150)).toBe(150)
+  })
+
+  test.each([-1, 200, 1e9, Number.NaN])('refuse the number %d', (i) => {
+    const records = batchOf('many records').records()
+    expect(() => records.value(i)).toThrow(RangeError)
+    expect(() => records.record(i)).toThrow(RangeError)
+    expect(() => records.timestamp(i)).toThrow(RangeError)
+  })
+
+  test('are views of the bytes they came from, and copies are not', () => {
+    const bytes = fromHex(vectorNamed('headers').bytes)
+    const record = RecordBatch.parse(bytes).recordAt(0)
+    const copy = record.copy()
+    const before = JSON.stringify([copy.key, copy.value, copy.headers])
+    expect(JSON.stringify([record.key, record.value, record.headers])).toBe(before)
+    bytes.fill(0xff, 61)
+    expect(toHex(record.value ?? new Uint8Array())).toBe('ff')
+    expect(JSON.stringify([copy.key, copy.value, copy.headers])).toBe(before)
+    expect(copy.value?.buffer.byteLength).toBeLessThan(100)
+  })
+
+  test.each(['headers', 'timestamps far apart', 'log append time', 'offsets with holes', 'gzip'])(
+    'are the same as copies: %s',
+    async (name) => {
+      const records = await recordsOf(name)
+      for (const record of records) {
+        const copy = record.copy()
+        expect([copy.offset, copy.timestamp]).toEqual([record.offset, record.timestamp])
+        expect([copy.key, copy.value, copy.headers].map(String)).toEqual(
+          [record.key, record.value, record.headers].map(String)
+        )
+      }
+    }
+  )
+})
+
+describe('the batches of a fetch response', () => {
+  const bytes = fromHex(vectorNamed('several batches').bytes)
+  const sizes = vectorNamed('several batches').batches.map((batch) => Number(batch['sizeInBytes']))
+  const ends = sizes.map((_, i) => sizes.slice(0, i + 1).reduce((sum, size) => sum + size, 0))
+
+  test('end without an error where the broker cut the last one off', () => {
+    for (let length = 0; length <= bytes.length; length++) {
+      const batches = splitRecordBatches(bytes.subarray(0, length))
+      const whole = ends.filter((end) => end <= length)
+      expect([...batches].map((batch) => batch.sizeInBytes)).toEqual(sizes.slice(0, whole.length))
+      expect(batches.truncatedBytes).toBe(length - (whole.at(-1) ?? 0))
+    }
+  })
+
+  test('are delivered up to a damaged one', () => {
+    const damaged = bytes.slice()
+    damaged[ends[1]! - 1]! ^= 1
+    const batches = splitRecordBatches(damaged)
+    expect(batches.next().value?.sizeInBytes).toBe(sizes[0])
+    expect(() => batches.next()).toThrowError(
+      expect.objectContaining({ code: 'CORRUPT_BATCH', offset: ends[0], message: expect.stringContaining('offset 0') })
+    )
+  })
+
+  test('are none where there are no records', () => {
+    expect([...splitRecordBatches(null)]).toEqual([])
+    expect([...splitRecordBatches(new Uint8Array())]).toEqual([])
+  })
+
+  test('of one batch that is cut off are refused by parse', () => {
+    expect(() => RecordBatch.parse(bytes.subarray(0, 100))).toThrowError(expect.objectContaining({ code: 'TRUNCATED' }))
+  })
+})
+
+describe('a control batch', () => {
+  test.each([
+    ['commit marker', 'COMMIT', 9],
+    ['abort marker', 'ABORT', 0],
+    ['leader change', 'LEADER_CHANGE', undefined]
+  ])('tells its kind: %s', (name, type, coordinatorEpoch) => {
+    expect(readControlBatch(batchOf(name))).toMatchObject({ version: 0, type, coordinatorEpoch })
+  })
+
+  test('is not read from a batch of data', () => {
+    expect(() => readControlBatch(batchOf('plain'))).toThrowError(/not a control batch/)
+    expect(() => readControlBatch(batchOf('plain'))).not.toThrow(ProtocolError)
+  })
+})
