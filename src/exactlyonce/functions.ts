@@ -114,6 +114,8 @@ export interface ParticipantContext {
   readonly jobName: string
   /** Random for each run: tells its files and transactions from those of another run. */
   readonly runId: string
+  /** The sinks that named this participant, in the order in which they were added to the job. */
+  readonly sinks: readonly SinkFunction<never>[]
   /** How many subtasks of how many sinks write through this participant. */
   readonly writersCount: number
   readonly checkpointing: CheckpointingSettings
