@@ -1,0 +1,31 @@
+// How a source says that the log no longer holds what the job has to go on with. Fatal, all of them: reading on from
+// anywhere else would lose or repeat records in silence.
+import { KafkaError } from '../../client/index.ts'
+import { JobError } from '../errors.ts'
+import type { KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
+
+const nextStep =
+  'Nothing was skipped. To start anew on purpose, use a new checkpoint directory and transactionalIdPrefix, and choose ' +
+  'a startupMode.'
+
+export function topicGone({ topic, partition, offset }: RestoredPartition): JobError {
+  const message = `The checkpoint goes on at offset ${offset + 1n} of ${topic}-${partition}, which does not exist any more.`
+  return new JobError('SOURCE_LOST', message, { fatal: true, nextStep })
+}
+
+export function topicReplaced({ topic, topicId, partition, offset }: RestoredPartition, nowTopicId: string): JobError {
+  const message =
+    `The checkpoint goes on at offset ${offset + 1n} of ${topic}-${partition} with topic id ${topicId}, but the topic ` +
+    `was deleted and created again: its id is ${nowTopicId} now.`
+  return new JobError('SOURCE_LOST', message, { fatal: true, nextStep })
+}
+
+/** The error as a JobError where it says that a position is not in the log any more; undefined for all others. */
+export function sourceLost(error: unknown, states: Iterable<KafkaTopicPartitionState>): JobError | undefined {
+  if (!(error instanceof KafkaError)) return undefined
+  if (error.code !== 'OFFSET_OUT_OF_RANGE' && error.code !== 'LOG_TRUNCATED') return undefined
+  const positions = [...states].map(({ topic, partition, offset }) => `${topic}-${partition}@${offset + 1n}`)
+  const shown = positions.slice(0, 20).join(', ') + (positions.length > 20 ? ', ...' : '')
+  const message = `The log no longer holds what comes next. ${error.message} Positions: ${shown}.`
+  return new JobError('SOURCE_LOST', message, { fatal: true, nextStep, cause: error })
+}
