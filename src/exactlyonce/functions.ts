@@ -119,6 +119,8 @@ export interface ParticipantContext {
   /** How many subtasks of how many sinks write through this participant. */
   readonly writersCount: number
   readonly checkpointing: CheckpointingSettings
+  /** How long one call during recovery may go on trying before it gives up with an error. */
+  readonly recoveryDeadlineMs: number
   readonly runtime: Runtime
   readonly logger: Logger
   readonly signal: AbortSignal
