@@ -129,5 +129,6 @@ export const clientNextSteps: Readonly<Record<Exclude<ClientErrorCode, 'BROKER_E
   RECORD_TOO_LARGE: 'Make the record smaller, or raise max.message.bytes of the topic.',
   OFFSET_OUT_OF_RANGE: 'Choose a position inside the log, or allow a reset.',
   LOG_TRUNCATED: 'Decide from which offset to go on; records that were read before are gone from the log.',
+  TOPIC_RECREATED: 'Choose a position in the new topic.',
   CORRUPT_BATCH: 'Read from another replica, or skip the batch knowingly.'
 })

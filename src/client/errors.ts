@@ -26,6 +26,7 @@ export type ClientErrorCode =
   | 'TRANSACTION_TORN' // some partitions of one transaction are committed, others are aborted
   | 'OFFSET_OUT_OF_RANGE' // the position is outside the log and no reset is allowed
   | 'LOG_TRUNCATED' // the log no longer contains what was read before
+  | 'TOPIC_RECREATED' // a topic was deleted and made anew: positions in the old one mean nothing
   | 'CORRUPT_BATCH' // a checksum did not match
 
 export interface KafkaErrorDetails {
