@@ -21,7 +21,7 @@ export function parseLines<T>(text: string): T[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T)
+    .map((line): T => JSON.parse(line))
 }
 
 export function readVectors<T>(file: string): T[] {
