@@ -76,7 +76,10 @@ export interface Cluster {
   clusterId(signal?: AbortSignal): Promise<string>
   brokers(signal?: AbortSignal): Promise<readonly BrokerAddress[]>
   /** Cached metadata of topics; asks the cluster for the unknown ones. A missing topic is undefined in the result. */
-  topics(names: readonly string[], options?: { refresh?: boolean; signal?: AbortSignal }): Promise<Map<string, TopicMetadata>>
+  topics(
+    names: readonly string[],
+    options?: { refresh?: boolean; signal?: AbortSignal }
+  ): Promise<Map<string, TopicMetadata>>
   /** All topics, from the cluster. */
   allTopics(signal?: AbortSignal): Promise<readonly TopicMetadata[]>
   /** Cached leader, undefined where unknown; never asks. For hot paths. */

@@ -2,7 +2,7 @@
 // within its deadline. Owns the socket, the correlation ids and the two queues of a connection; never sends anything
 // twice. After a reply that is late, out of order or unreadable the connection is closed, because no later reply on it
 // can be trusted. KIP-35, KIP-219 (throttling), KIP-511.
-import { deferred } from '../runtime/index.ts'
+import { deferred, raceAbort } from '../runtime/index.ts'
 import type { Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
 import {
   decodeResponse,
@@ -90,13 +90,15 @@ export class Connection implements SocketHandler {
 
   /**
    * Connects and asks for the versions. Rejects with KafkaError: CONNECTION_REFUSED, CONNECTION_LOST, REQUEST_TIMEOUT,
-   * TLS_FAILED, SPEAKS_TLS, SPEAKS_HTTP, PROTOCOL_VIOLATION, or BROKER_ERROR where the broker refuses the client.
+   * TLS_FAILED, SPEAKS_TLS, SPEAKS_HTTP, PROTOCOL_VIOLATION, or BROKER_ERROR where the broker refuses the client; or
+   * with the reason of the signal.
    */
-  static async open(settings: ConnectionSettings, peer: Peer): Promise<Connection> {
+  static async open(settings: ConnectionSettings, peer: Peer, signal?: AbortSignal): Promise<Connection> {
+    signal?.throwIfAborted()
     const connection = new Connection(settings, peer)
-    await connection.#connect(peer)
     try {
-      await connection.#askVersions(peer)
+      await raceAbort(connection.#connect(peer), signal)
+      await connection.#askVersions(peer, signal)
     } catch (error) {
       connection.close()
       throw error
@@ -198,13 +200,13 @@ export class Connection implements SocketHandler {
     } catch (error) {
       throw connectFailure(error, this.address, tls !== undefined)
     }
-    // A server that speaks first is no Kafka broker: it may have failed before the socket was known here.
+    // Closed meanwhile; or the server spoke first, as no Kafka broker does.
     if (this.#failure === undefined) return
     this.#socket.destroy()
     throw this.#failure
   }
 
-  async #askVersions(peer: Peer): Promise<void> {
+  async #askVersions(peer: Peer, signal: AbortSignal | undefined): Promise<void> {
     const { connectTimeoutMs, requestTimeoutMs } = this.#settings
     const isKnown = peer.clusterId !== undefined && peer.nodeId !== undefined
     const body = {
@@ -214,7 +216,7 @@ export class Connection implements SocketHandler {
       nodeId: isKnown ? peer.nodeId : -1
     }
     const timeoutMs = Math.min(connectTimeoutMs, requestTimeoutMs)
-    const response = await askVersions((version) => this.send('ApiVersions', version, body, { timeoutMs }))
+    const response = await askVersions((version) => this.send('ApiVersions', version, body, { timeoutMs, signal }))
     if (response.errorCode !== errorCode.NONE) {
       throw brokerError(response.errorCode, `ApiVersions of ${this.address}`, {
         broker: this.address,

@@ -51,7 +51,7 @@ export async function retry<T>(
       delayMs = leftMs * 0.8
       isLast = true
     }
-    logger.debug(`${what}: trying again`, { attempt: number, delayMs, error: error.message })
+    logger.debug(`${what}: trying again`, { attempt: number, delayMs, error: error.reason })
     await runtime.sleep(delayMs, signal)
   }
 }
@@ -92,7 +92,7 @@ function deadlineExceeded(
   const times = attempts === 1 ? 'one attempt' : `${attempts} attempts`
   return new KafkaError(
     'DEADLINE_EXCEEDED',
-    `${what}: gave up after ${times} in ${Math.round(deadlineMs)} ms. The last error was: ${error.message}`,
+    `${what}: gave up after ${times} in ${Math.round(deadlineMs)} ms. The last error was: ${error.reason}`,
     {
       retriable: true,
       outcomeUnknown,
@@ -100,6 +100,7 @@ function deadlineExceeded(
       broker: error.broker,
       api: error.api,
       correlationId: error.correlationId,
+      nextStep: error.nextStep,
       cause: error
     }
   )
