@@ -82,8 +82,8 @@ export class RecordBatch {
   }
 
   /**
-   * Reads the batch that begins at `at`; bytes after it are left alone. Throws a ProtocolError: `TRUNCATED` when it does
-   * not end within the bytes, `UNSUPPORTED_VERSION` for formats 0 and 1, `CORRUPT_BATCH` for a wrong checksum,
+   * Reads the batch that begins at `at`; bytes after it are left alone. Throws a ProtocolError: `TRUNCATED` when it
+   * does not end within the bytes, `UNSUPPORTED_VERSION` for formats 0 and 1, `CORRUPT_BATCH` for a wrong checksum,
    * `MALFORMED` when its fields contradict each other.
    */
   static parse(bytes: Uint8Array, at = 0): RecordBatch {
@@ -205,7 +205,7 @@ function batchSizeAt(bytes: Uint8Array, at: number): number | undefined {
     const baseOffset = header.getBigInt64(batchLayout.baseOffset)
     const reason =
       magic < 2
-        ? `in the message format ${magic} of Kafka before 0.11, which is not read here; let the broker convert the topic`
+        ? `in the message format ${magic} of Kafka before 0.11, which is not read here: let the broker convert them`
         : `in the unknown format ${magic}`
     throw new ProtocolError('UNSUPPORTED_VERSION', `The records at offset ${baseOffset} are ${reason}`, { offset: at })
   }

@@ -140,8 +140,8 @@ export class RecordBatchBuilder {
 
   /**
    * Closes the batch and answers its bytes, with checksum and base offset 0. Answers a promise only where compression
-   * works off the thread, as gzip does; that promise rejects as the function that was given does. Throws a ProtocolError
-   * `UNSUPPORTED_COMPRESSION` where the codec is not there. The builder cannot be used again.
+   * works off the thread, as gzip does; that promise rejects as the function that was given does. Throws a
+   * ProtocolError `UNSUPPORTED_COMPRESSION` where the codec is not there. The builder cannot be used again.
    */
   finish(options: FinishBatchOptions = {}): Uint8Array | Promise<Uint8Array> {
     const compression = options.compression ?? 'none'

@@ -1,5 +1,5 @@
-// Owns files as Node has them, in the few operations from which a crash-safe store can be built. Nothing here retries or
-// hides an error: what can fail, fails with Node's code.
+// Owns files as Node has them, in the few operations from which a crash-safe store can be built. Nothing here retries
+// or hides an error: what can fail, fails with Node's code.
 
 import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import type { Files } from './runtime.ts'
@@ -46,7 +46,7 @@ async function read(path: string, bytesMax: number): Promise<Uint8Array> {
   try {
     const { size } = await handle.stat()
     if (size > bytesMax) throw tooLarge(path, bytesMax)
-    // One byte more than its size, so that the end shows without another buffer; a growing file is followed to the limit.
+    // One byte more than its size, so that the end shows at once; a file that grows is followed up to the limit.
     let bytes = new Uint8Array(size + 1)
     let length = 0
     for (;;) {

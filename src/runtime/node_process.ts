@@ -23,8 +23,8 @@ export function ownIdentity(): ProcessIdentity {
 }
 
 /**
- * Whether that process still runs. Undefined where this process cannot know: on another host, in another boot, which may
- * be another machine of the same name, or where the system hides the process.
+ * Whether that process still runs. Undefined where this process cannot know: on another host, in another boot, which
+ * may be another machine of the same name, or where the system hides the process.
  */
 export async function isProcessAlive(identity: ProcessIdentity, self: ProcessIdentity): Promise<boolean | undefined> {
   if (identity.host !== self.host || identity.bootId !== self.bootId) return undefined

@@ -1,5 +1,5 @@
-// Owns the few things about promises that the language of Node 20 lacks: a promise resolved from outside, a deadline, and
-// giving up when a signal aborts. None leaves a timer, a listener or an unhandled rejection behind.
+// Owns the few things about promises that the language of Node 20 lacks: a promise resolved from outside, a deadline,
+// and giving up when a signal aborts. None leaves a timer, a listener or an unhandled rejection behind.
 
 import type { Runtime } from './runtime.ts'
 

@@ -1,5 +1,5 @@
-// Owns the comparison of record batches with Java's: the committed vectors, and what our reader says about a batch in the
-// words in which test/java/records/RecordVectors.java says what Kafka's reader sees.
+// Owns the comparison of record batches with Java's: the committed vectors, and what our reader says about a batch in
+// the words in which test/java/records/RecordVectors.java says what Kafka's reader sees.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
