@@ -19,6 +19,7 @@ export { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './mess
 export { ProtocolError, type ProtocolErrorCode, type ProtocolErrorDetails } from './protocol_error.ts'
 export { Reader } from './reader.ts'
 export { zeroUuid, type Decoded, type Encodable, type Message, type Uuid } from './schema.ts'
+export { decodeVersioned, encodeVersioned } from './versioned.ts'
 export { Writer } from './writer.ts'
 export * from './compression/index.ts'
 export * from './control_record.ts'

@@ -40,41 +40,49 @@ export class Writer {
   }
 
   bool(value: boolean): void {
-    this.#view.setInt8(this.#reserve(1), value ? 1 : 0)
+    const start = this.#reserve(1)
+    this.#view.setInt8(start, value ? 1 : 0)
   }
 
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) throw invalid('An int8', value)
-    this.#view.setInt8(this.#reserve(1), value)
+    const start = this.#reserve(1)
+    this.#view.setInt8(start, value)
   }
 
   int16(value: number): void {
     if ((value << 16) >> 16 !== value) throw invalid('An int16', value)
-    this.#view.setInt16(this.#reserve(2), value)
+    const start = this.#reserve(2)
+    this.#view.setInt16(start, value)
   }
 
   int32(value: number): void {
     if ((value | 0) !== value) throw invalid('An int32', value)
-    this.#view.setInt32(this.#reserve(4), value)
+    const start = this.#reserve(4)
+    this.#view.setInt32(start, value)
   }
 
   int64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw invalid('An int64 (bigint)', value)
-    this.#view.setBigInt64(this.#reserve(8), value)
+    const start = this.#reserve(8)
+    this.#view.setBigInt64(start, value)
   }
 
   uint16(value: number): void {
     if ((value & 0xffff) !== value) throw invalid('A uint16', value)
-    this.#view.setUint16(this.#reserve(2), value)
+    const start = this.#reserve(2)
+    this.#view.setUint16(start, value)
   }
 
   uint32(value: number): void {
     if (value >>> 0 !== value) throw invalid('A uint32', value)
-    this.#view.setUint32(this.#reserve(4), value)
+    const start = this.#reserve(4)
+    this.#view.setUint32(start, value)
   }
 
   float64(value: number): void {
-    this.#view.setFloat64(this.#reserve(8), value)
+    const start = this.#reserve(8)
+    this.#view.setFloat64(start, value)
   }
 
   /** An unsigned varint of at most 32 bits. */
@@ -190,6 +198,21 @@ export class Writer {
     return this.#pieces
   }
 
+  /** All that was written, in one buffer. The writer is of no use afterwards. */
+  finishWhole(): Uint8Array {
+    const size = this.size
+    const pieces = this.finish()
+    const [only] = pieces
+    if (pieces.length === 1 && only !== undefined) return only
+    const whole = new Uint8Array(size)
+    let position = 0
+    for (const piece of pieces) {
+      whole.set(piece, position)
+      position += piece.byteLength
+    }
+    return whole
+  }
+
   #text(value: string, compact: boolean): void {
     const length = utf8Length(value)
     if (length > stringBytesMax) {
@@ -202,6 +225,7 @@ export class Writer {
     else for (let i = 0; i < length; i++) this.#chunk[start + i] = value.charCodeAt(i)
   }
 
+  /** Room for some bytes. It may replace chunk and view, so it must come before either is looked at. */
   #reserve(length: number): number {
     const start = this.#position
     if (start + length > this.#chunk.length) return this.#grow(length)

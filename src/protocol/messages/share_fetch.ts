@@ -80,7 +80,7 @@ export const ShareFetchResponse = message('ShareFetchResponse', {
               leaderId: int32,
               leaderEpoch: int32
             }),
-            records: records.nullable(1, 0),
+            records,
             acquiredRecords: array(
               struct({
                 firstOffset: int64,
