@@ -17,9 +17,15 @@ export interface RequestOptions {
   readonly versionMax?: number
   /** Refuse with BROKER_TOO_OLD rather than use a lower version than this. */
   readonly versionMin?: number
-  /** Requests of different channels to one broker use different connections (a long fetch must not hold up a commit). */
-  readonly channel?: 'default' | 'fetch' | 'produce'
+  readonly channel?: Channel
 }
+
+/**
+ * Requests of different channels to one broker use different connections. A broker answers the requests of one
+ * connection one after the other, so a fetch that waits for records must hold up neither a commit nor the fetch of
+ * another consumer: each consumer has a channel of its own, `fetch-<n>`.
+ */
+export type Channel = 'default' | 'fetch' | 'produce' | `fetch-${number}`
 
 export interface PartitionLeader {
   readonly nodeId: number
@@ -89,5 +95,7 @@ export interface Cluster {
   /** Node id of the coordinator, cached. Retries lookup until `signal` aborts or the request timeout is over. */
   coordinator(type: CoordinatorType, key: string, signal?: AbortSignal): Promise<number>
   invalidateCoordinator(type: CoordinatorType, key: string): void
+  /** Closes the connections of a channel that is no longer used; what is under way there fails with CLOSED. */
+  closeChannel(channel: Channel): void
   close(): Promise<void>
 }

@@ -1,12 +1,11 @@
 // The open connections of a client, one per address and channel. Owns when a connection is opened anew: after an idle
 // time, and after failures not before a backoff that grows (KIP-144, KIP-580). Two callers never open the same one twice.
 import { handled } from '../runtime/index.ts'
+import type { Channel } from './cluster.ts'
 import { addressOf, Connection } from './connection.ts'
 import type { ConnectionSettings, Peer } from './connection.ts'
 import { KafkaError } from './errors.ts'
 import { backoffDelayMs } from './retry.ts'
-
-export type Channel = 'default' | 'fetch' | 'produce'
 
 export interface PoolSettings extends ConnectionSettings {
   /** Between two attempts to connect to one address: first, and largest. Milliseconds. */
@@ -69,6 +68,15 @@ export class ConnectionPool {
       if (!addresses.has(connection.address) && connection.load === 0) connection.close()
     }
     for (const address of this.#failures.keys()) if (!addresses.has(address)) this.#failures.delete(address)
+  }
+
+  /** Closes the connections of one channel, also those that are being opened. */
+  closeChannel(channel: Channel): void {
+    const isOfChannel = ([key]: readonly [string, unknown]): boolean => key.startsWith(`${channel}/`)
+    for (const [, connection] of [...this.#open].filter(isOfChannel)) connection.close()
+    for (const [, opening] of [...this.#opening].filter(isOfChannel)) {
+      void handled(opening.then((connection) => connection.close()))
+    }
   }
 
   /** Ends everything, now; what is under way fails with CLOSED. */

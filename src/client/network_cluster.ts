@@ -8,6 +8,7 @@ import type { ApiName, EncodableRequestOf, ResponseOf } from '../protocol/index.
 import { FinalizedFeatures, noCommonVersion, versionToUse } from './api_versions.ts'
 import type {
   BrokerAddress,
+  Channel,
   Cluster,
   CoordinatorType,
   PartitionLeader,
@@ -18,7 +19,7 @@ import type {
 import { addressOf } from './connection.ts'
 import type { Connection, Peer } from './connection.ts'
 import { ConnectionPool } from './connection_pool.ts'
-import type { Channel, PoolSettings } from './connection_pool.ts'
+import type { PoolSettings } from './connection_pool.ts'
 import { Coordinators } from './coordinators.ts'
 import { brokerError, KafkaError } from './errors.ts'
 import type { Logger } from './logger.ts'
@@ -159,6 +160,10 @@ export class NetworkCluster implements Cluster {
 
   invalidateCoordinator(type: CoordinatorType, key: string): void {
     this.#coordinators.forget(type, key)
+  }
+
+  closeChannel(channel: Channel): void {
+    this.#pool.closeChannel(channel)
   }
 
   async close(): Promise<void> {
