@@ -1,6 +1,7 @@
 // How a source says that the log no longer holds what the job has to go on with. Fatal, all of them: reading on from
 // anywhere else would lose or repeat records in silence.
 import { KafkaError } from '../../client/index.ts'
+import type { ClientErrorCode } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
 
@@ -20,10 +21,12 @@ export function topicReplaced({ topic, topicId, partition, offset }: RestoredPar
   return new JobError('SOURCE_LOST', message, { fatal: true, nextStep })
 }
 
+const lostCodes: ReadonlySet<ClientErrorCode> = new Set(['OFFSET_OUT_OF_RANGE', 'LOG_TRUNCATED', 'TOPIC_RECREATED'])
+
 /** The error as a JobError where it says that a position is not in the log any more; undefined for all others. */
 export function sourceLost(error: unknown, states: Iterable<KafkaTopicPartitionState>): JobError | undefined {
   if (!(error instanceof KafkaError)) return undefined
-  if (error.code !== 'OFFSET_OUT_OF_RANGE' && error.code !== 'LOG_TRUNCATED') return undefined
+  if (!lostCodes.has(error.code)) return undefined
   const positions = [...states].map(({ topic, partition, offset }) => `${topic}-${partition}@${offset + 1n}`)
   const shown = positions.slice(0, 20).join(', ') + (positions.length > 20 ? ', ...' : '')
   const message = `The log no longer holds what comes next. ${error.message} Positions: ${shown}.`

@@ -1,0 +1,245 @@
+// All Kafka sinks of a job on one cluster as one participant: one transaction per checkpoint, on the next free id of a
+// small pool. Decides what is sent when; the transactions themselves, their verdicts and proofs are the client's.
+// Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
+import { assert, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
+import type { Cluster, PreparedTransaction, SettleOptions, Transaction } from '../../client/index.ts'
+import { JobError } from '../errors.ts'
+import type { ParticipantContext, StateValue } from '../functions.ts'
+import type {
+  AbortOutcome,
+  LedgerFinding,
+  PendingTransaction,
+  RetainedCheckpoint,
+  SettledTransaction
+} from '../participant.ts'
+import { initializeIds, knownTransactionalIds } from './fencing.ts'
+import { decodeRecorded, encodeRecorded, explainWitnesses, readWitnesses } from './ledger.ts'
+import type { LedgerPlace } from './ledger.ts'
+import { findOpenTransactions, abortHanging } from './open_transactions.ts'
+import { packHandle, unpackHandle } from './packed_handle.ts'
+import { proveCommitted, settleByAbort, settleByCommit } from './settlement.ts'
+import type { SinkSettings } from './sink_settings.ts'
+import { checkKafkaStart } from './start_checks.ts'
+import { slotOfTask } from './transaction_names.ts'
+import { TransactionPool } from './transaction_pool.ts'
+import type { Slot } from './transaction_pool.ts'
+import { TwoPhaseCommitParticipant } from './two_phase_commit_participant.ts'
+
+/** A transaction of this run, and the id that it occupies. */
+export interface KafkaTransaction {
+  readonly slot: Slot
+  readonly transaction: Transaction
+  /** Set when it is sealed. */
+  prepared: PreparedTransaction | undefined
+}
+
+/** A job in one process has one task. */
+const task = 0
+
+export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<KafkaTransaction> {
+  readonly settings: SinkSettings
+  readonly #cluster: Cluster
+  #clusterId = ''
+  #place: LedgerPlace
+  #pool: TransactionPool | undefined
+  /** Every id of this task that is known, also of an earlier and larger pool. */
+  #transactionalIds: readonly string[] = []
+  /** Producer ids under which earlier runs wrote. */
+  #producerIds: ReadonlySet<bigint> = new Set()
+  /** By slot: what the ledger showed last. */
+  readonly #witnesses = new Map<number, string | null>()
+  /** Topics in which nothing of an earlier run is open any more. */
+  readonly #cleanTopics = new Map<string, Promise<void> | true>()
+
+  constructor(context: ParticipantContext, name: string, settings: SinkSettings) {
+    super(context, name, 'losable')
+    this.settings = settings
+    this.#cluster = settings.kafka.cluster
+    this.#place = { topic: settings.ledgerTopic, partition: 0 }
+  }
+
+  async checkStart(): Promise<void> {
+    const { checkpointing, signal, recoveryDeadlineMs } = this.context
+    await checkKafkaStart(this.#cluster, this.settings, {
+      checkpointing,
+      transactionalIds: this.#newPool(this.#place).slots.map(({ transactionalId }) => transactionalId),
+      signal,
+      deadlineMs: recoveryDeadlineMs
+    })
+  }
+
+  async recoverAndCommit({ checkpointId, handle }: PendingTransaction): Promise<SettledTransaction> {
+    return settleByCommit(this.#cluster, this.#ownHandle(handle), checkpointId, this.#recoveryOptions())
+  }
+
+  async recoverAndAbort({ checkpointId, handle }: PendingTransaction): Promise<AbortOutcome> {
+    return settleByAbort(this.#cluster, this.#ownHandle(handle), checkpointId, this.#recoveryOptions())
+  }
+
+  // A checkpoint is a file that anybody may have put there: it must not make us end a stranger's transaction.
+  #ownHandle(value: StateValue): PreparedTransaction {
+    const handle = unpackHandle(value)
+    if (slotOfTask(this.settings.prefix, task, handle.transactionalId) !== undefined) return handle
+    const message = `The checkpoint holds a transaction of ${handle.transactionalId}, which is no id of ${this.name}.`
+    throw new JobError('CHECKPOINT_CORRUPT', message, { fatal: true })
+  }
+
+  #recoveryOptions(): SettleOptions & { deadlineMs: number; signal: AbortSignal } {
+    return { deadlineMs: this.context.recoveryDeadlineMs, signal: this.context.signal }
+  }
+
+  async fence(retained: readonly RetainedCheckpoint[]): Promise<void> {
+    const options = this.#recoveryOptions()
+    this.#clusterId = await this.#cluster.clusterId(options.signal)
+    this.#place = await this.#choosePlace(retained)
+    await this.#pool?.close()
+    this.#pool = this.#newPool(this.#place)
+    const { prefix } = this.settings
+    const known = await knownTransactionalIds(this.#cluster, { prefix, task }, retained, options)
+    const { slots } = this.#pool
+    const others = known.transactionalIds.filter((id) => !slots.some((slot) => slot.transactionalId === id))
+    const producers = [
+      ...slots.map(({ producer }) => producer),
+      ...others.map((id) => this.#newProducer(id, this.#place))
+    ]
+    const initialized = await initializeIds(producers, options)
+    await Promise.all(producers.slice(slots.length).map((producer) => producer.close()))
+    this.#transactionalIds = producers.map(({ transactionalId }) => transactionalId)
+    this.#producerIds = new Set([...known.producerIds, ...initialized])
+  }
+
+  // Once chosen, the place of the ledger stays, so that all witnesses of a job are found in one; a place whose topic
+  // was deleted has lost its witnesses with it.
+  async #choosePlace(retained: readonly RetainedCheckpoint[]): Promise<LedgerPlace> {
+    const own = { topic: this.settings.ledgerTopic, partition: 0 }
+    const newest = retained.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot
+    if (newest === undefined) return own
+    const { place } = decodeRecorded(newest.recorded)
+    const topics = await this.#cluster.topics([place.topic], { signal: this.context.signal })
+    return topics.has(place.topic) ? place : own
+  }
+
+  #newPool(place: LedgerPlace): TransactionPool {
+    return new TransactionPool({
+      prefix: this.settings.prefix,
+      task,
+      // One for the running epoch and one for the epoch that writers who passed the barrier have begun.
+      size: this.context.checkpointing.concurrentMax + 2,
+      createProducer: (transactionalId) => this.#newProducer(transactionalId, place)
+    })
+  }
+
+  #newProducer(transactionalId: string, ledger: LedgerPlace): TransactionalProducer {
+    const { transactionTimeoutMs, producer } = this.settings
+    return new TransactionalProducer(this.#cluster, { ...producer, transactionalId, transactionTimeoutMs, ledger })
+  }
+
+  async verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding> {
+    const places = [this.#place]
+    const recorded = chosen?.snapshot === undefined ? undefined : decodeRecorded(chosen.snapshot.recorded)
+    if (recorded !== undefined && !samePlace(recorded.place, this.#place)) places.push(recorded.place)
+    const found = await readWitnesses(this.#cluster, this.#transactionalIds, places, this.#recoveryOptions())
+    const { prefix } = this.settings
+    this.#witnesses.clear()
+    for (const id of this.#transactionalIds) this.#witnesses.set(this.#slotNumber(id), null)
+    for (const { transactionalId, place, randomId } of found) {
+      if (samePlace(place, this.#place)) this.#witnesses.set(this.#slotNumber(transactionalId), randomId)
+    }
+    return explainWitnesses(found, chosen, { prefix, task })
+  }
+
+  #slotNumber(transactionalId: string): number {
+    const slot = slotOfTask(this.settings.prefix, task, transactionalId)
+    assert(slot !== undefined, `${transactionalId} is no id of ${this.name}`)
+    return slot
+  }
+
+  protected override async beginRun(): Promise<void> {
+    for (const topic of this.settings.topics) await this.cleanTopic(topic)
+  }
+
+  /**
+   * Sees to it that no transaction of an earlier run holds a partition of this topic open, before this run's first
+   * write to it: a new transaction of the same producer would bring the old one's records to light or destroy them.
+   * Returns a promise only at the first time.
+   */
+  cleanTopic(topic: string): void | Promise<void> {
+    const state = this.#cleanTopics.get(topic)
+    if (state === true) return undefined
+    if (state !== undefined) return state
+    const cleaning = this.#clean(topic).then(() => {
+      this.#cleanTopics.set(topic, true)
+    })
+    this.#cleanTopics.set(topic, cleaning)
+    return cleaning
+  }
+
+  async #clean(topic: string): Promise<void> {
+    const options = this.#recoveryOptions()
+    const open = await findOpenTransactions(this.#cluster, topic, this.#producerIds, options)
+    // The ledger was verified: what committed is in the checkpoint and proven, so what is still open was aborted.
+    if (open.length > 0) await abortHanging(this.#cluster, open, options)
+  }
+
+  protected async openTransaction(checkpointId: number): Promise<KafkaTransaction> {
+    const pool = this.#runningPool()
+    const slot = await pool.open(this.context.signal)
+    const previousRandomId = this.#witnesses.get(slot.slot) ?? null
+    const transaction = slot.producer.beginTransaction({ checkpointId: BigInt(checkpointId), previousRandomId })
+    return { slot, transaction, prepared: undefined }
+  }
+
+  #runningPool(): TransactionPool {
+    assert(this.#pool !== undefined, `${this.name}: a transaction was opened before recovery`)
+    return this.#pool
+  }
+
+  protected async sealTransaction(txn: KafkaTransaction): Promise<StateValue | null> {
+    const prepared = await txn.transaction.prepare()
+    if (!prepared.hasData) {
+      await txn.transaction.commit()
+      this.#runningPool().move(txn.slot, 'idle')
+      return null
+    }
+    txn.prepared = prepared
+    this.#runningPool().move(txn.slot, 'sealed')
+    return packHandle(prepared)
+  }
+
+  protected async commitTransaction(txn: KafkaTransaction, _handle: StateValue, checkpointId: number): Promise<void> {
+    const { slot, transaction, prepared } = txn
+    assert(prepared !== undefined, `${slot.transactionalId} is to be committed and was not prepared`)
+    const pool = this.#runningPool()
+    const options = { deadlineMs: this.context.recoveryDeadlineMs, signal: this.context.signal }
+    pool.move(slot, 'committing')
+    const verdict = await transaction.commit(options)
+    if (verdict.kind !== 'committed' && verdict.kind !== 'alreadyCommitted')
+      throw notCommitted(txn, checkpointId, verdict)
+    pool.move(slot, 'decided')
+    await proveCommitted(new ResumedTransaction(this.#cluster, prepared), prepared, options)
+    pool.move(slot, 'proven')
+    this.#witnesses.set(slot.slot, prepared.witness?.randomId ?? null)
+    pool.move(slot, 'idle')
+  }
+
+  protected async abortTransaction({ slot, transaction }: KafkaTransaction): Promise<void> {
+    await transaction.abort()
+    this.#runningPool().move(slot, 'idle')
+  }
+
+  protected recorded(): StateValue {
+    return encodeRecorded({ clusterId: this.#clusterId, place: this.#place, witnesses: this.#witnesses })
+  }
+
+  protected transactionName({ slot }: KafkaTransaction): string {
+    return slot.transactionalId
+  }
+
+  protected override async closeRun(): Promise<void> {
+    await this.#pool?.close()
+  }
+}
+
+function samePlace(left: LedgerPlace, right: LedgerPlace): boolean {
+  return left.topic === right.topic && left.partition === right.partition
+}

@@ -1,0 +1,126 @@
+// Works on a decided or pending transaction until it is proven: every partition has its marker and the witness can be
+// read. Owns the repair of a partition whose marker is missing, and the words for what cannot be settled. Nothing here
+// begins or writes a transaction. KAFKA-20734.
+import { KafkaError, ResumedTransaction } from '../../client/index.ts'
+import type { Cluster, PreparedTransaction, SettleOptions, Verdict } from '../../client/index.ts'
+import { HangingTransactionError, JobError } from '../errors.ts'
+import type { AbortOutcome, LostTransaction, SettledTransaction } from '../participant.ts'
+
+/** Commits a saved transaction and works to the proof; or finds that it is lost. Throws where neither can be told. */
+export async function settleByCommit(
+  cluster: Cluster,
+  handle: PreparedTransaction,
+  checkpointId: number,
+  options: SettleOptions
+): Promise<SettledTransaction> {
+  const resumed = new ResumedTransaction(cluster, handle)
+  let verdict: Verdict
+  try {
+    verdict = await resumed.commit(options)
+  } catch (error) {
+    if (!isTorn(error)) throw error
+    const loss = lossOf(cluster, handle, checkpointId, error.message)
+    return { kind: 'lost', loss, partlyCommitted: true }
+  }
+  switch (verdict.kind) {
+    case 'committed':
+    case 'alreadyCommitted':
+      await proveCommitted(resumed, handle, options)
+      return { kind: 'committed' }
+    case 'lost':
+      return { kind: 'lost', loss: lossOf(cluster, handle, checkpointId, verdict.evidence) }
+    case 'aborted':
+      return { kind: 'lost', loss: lossOf(cluster, handle, checkpointId, 'it was aborted') }
+    default:
+      throw unsettled(handle, checkpointId, verdict)
+  }
+}
+
+/** Ends a saved transaction that must not become visible. Throws where it cannot be told how it ended. */
+export async function settleByAbort(
+  cluster: Cluster,
+  handle: PreparedTransaction,
+  checkpointId: number,
+  options: SettleOptions
+): Promise<AbortOutcome> {
+  const resumed = new ResumedTransaction(cluster, handle)
+  const verdict = await resumed.abort(options)
+  switch (verdict.kind) {
+    case 'aborted':
+    case 'lost':
+      return 'aborted'
+    case 'committed':
+    case 'alreadyCommitted':
+      await proveCommitted(resumed, handle, options)
+      return 'committed'
+    default:
+      throw unsettled(handle, checkpointId, verdict)
+  }
+}
+
+/** Waits for the markers of a committed transaction, and writes those that the coordinator left out. */
+export async function proveCommitted(
+  resumed: ResumedTransaction,
+  handle: PreparedTransaction,
+  options: SettleOptions
+): Promise<void> {
+  const proof = await resumed.prove(options)
+  if (proof.kind === 'proven') return
+  const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
+  try {
+    await resumed.repair(proof, 'commit')
+  } catch (error) {
+    if (error instanceof KafkaError && error.retriable) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new HangingTransactionError(
+      handle.transactionalId,
+      `${where} lack its marker, which could not be written (${reason})`,
+      error
+    )
+  }
+  const second = await resumed.prove(options)
+  if (second.kind !== 'proven') {
+    throw new HangingTransactionError(handle.transactionalId, `${where} lack its marker, also after it was written`)
+  }
+}
+
+export function lossOf(
+  cluster: Cluster,
+  handle: PreparedTransaction,
+  checkpointId: number,
+  evidence: string
+): LostTransaction {
+  return {
+    checkpointId,
+    transactionalId: handle.transactionalId,
+    producerId: handle.producerId,
+    producerEpoch: handle.producerEpoch,
+    partitions: handle.partitions.map(({ topic, partition, firstOffset }) => ({ topic, partition, firstOffset })),
+    ageMs: cluster.runtime.nowMs() - handle.startedAtMs,
+    evidence
+  }
+}
+
+function isTorn(error: unknown): error is KafkaError {
+  return error instanceof KafkaError && error.code === 'TRANSACTION_TORN'
+}
+
+function unsettled(
+  handle: PreparedTransaction,
+  checkpointId: number,
+  verdict: Extract<Verdict, { readonly evidence: string }>
+): JobError {
+  const which = `The transaction of checkpoint ${checkpointId} (${handle.transactionalId}, producerId ${handle.producerId}, epoch ${handle.producerEpoch})`
+  if (verdict.kind === 'foreignHandle') {
+    return new JobError('INVALID_JOB', `${which} was not made on this cluster: ${verdict.evidence}.`, {
+      fatal: true,
+      nextStep: 'Point the job at the cluster that its checkpoints belong to, or at another checkpoint directory.'
+    })
+  }
+  return new JobError('TRANSACTION_UNDECIDED', `${which} has ended, and nothing tells how: ${verdict.evidence}.`, {
+    fatal: true,
+    nextStep:
+      'Nothing was sent and nothing replayed. Find out from the output whether its records are there, before the job ' +
+      'is started anew with another transactionalIdPrefix.'
+  })
+}
