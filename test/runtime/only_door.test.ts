@@ -35,6 +35,7 @@ const harmlessModules = new Set([
   'node:buffer',
   'node:diagnostics_channel',
   'node:events',
+  'node:path',
   'node:stream',
   'node:util'
 ])
