@@ -1,6 +1,7 @@
 // One request to the coordinator of a group or transactional id, sent again as long as that helps: it moved, it is
 // loading, the connection was lost, the reply did not come. Owns only that; every other error code is the caller's, and
 // so is the question whether repeating the request is harmless.
+import { withDeadline } from '../runtime/index.ts'
 import { errorCode } from '../protocol/index.ts'
 import type { ApiName, EncodableRequestOf, ResponseOf } from '../protocol/index.ts'
 import type { Cluster, CoordinatorType, RequestOptions } from './cluster.ts'
@@ -48,7 +49,8 @@ export function coordinatorRequest<A extends ApiName>(
     const timeoutMs = Math.min(requestTimeoutMs, leftMs)
     const common = signal === undefined ? { timeoutMs } : { timeoutMs, signal }
     try {
-      const nodeId = await cluster.coordinator(type, key, signal)
+      const found = cluster.coordinator(type, key, signal)
+      const nodeId = await withDeadline(runtime, found, leftMs, () => notFound(type, key, leftMs))
       const response = await cluster.request({ nodeId }, api, body, { ...requestOptions, ...common })
       const code = errorCodeOf(response)
       if (moved.has(code)) cluster.invalidateCoordinator(type, key)
@@ -65,5 +67,12 @@ export function coordinatorRequest<A extends ApiName>(
       if (error.outcomeUnknown) onUnknownOutcome?.(error)
       return { again: error }
     }
+  })
+}
+
+function notFound(type: CoordinatorType, key: string, leftMs: number): KafkaError {
+  return new KafkaError('REQUEST_TIMEOUT', `No coordinator of the ${type} ${key} within ${Math.round(leftMs)} ms.`, {
+    retriable: true,
+    api: 'FindCoordinator'
   })
 }

@@ -1,0 +1,162 @@
+// How lists of partitions are named, grouped and sent to their leaders. Owns the one loop that asks each leader about
+// its partitions and asks again where a leader moved; what is asked is the caller's.
+import { errorCode } from '../../protocol/index.ts'
+import type { Cluster, TopicPartition } from '../cluster.ts'
+import { brokerError, KafkaError } from '../errors.ts'
+import { retry } from '../retry.ts'
+
+/** `topic:partition`, the key of maps by partition. */
+export function keyOfPartition(topic: string, partition: number): string {
+  return `${topic}:${partition}`
+}
+
+/** Groups a list by topic, in the order in which topics first appear. */
+export function partitionsByTopic<P extends TopicPartition>(partitions: readonly P[]): [string, P[]][] {
+  return [...groupBy(partitions, ({ topic }) => topic)]
+}
+
+export function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>()
+  for (const value of values) {
+    const key = keyOf(value)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [value])
+    else group.push(value)
+  }
+  return groups
+}
+
+/** Time and patience of one administrative call. */
+export interface CallOptions {
+  /** For all attempts together, milliseconds; the client's requestTimeoutMs where absent. */
+  readonly deadlineMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** What a leader said about one partition. */
+export interface PartitionAnswer<R> {
+  readonly errorCode: number
+  readonly errorMessage?: string | null
+  readonly value: R
+}
+
+/** Asks one leader about its partitions; answers by `topic:partition`. */
+export type AskLeader<P, R> = (
+  nodeId: number,
+  partitions: readonly P[],
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+) => Promise<ReadonlyMap<string, PartitionAnswer<R>>>
+
+// A topic that was just made is unknown to some brokers for a moment; one that stays unknown longer does not exist.
+const unknownTopicPatienceMs = 5_000
+
+/**
+ * Asks the leader of each partition, again where it moved, was not reached or was not ready, until all have answered.
+ * Answers by `topic:partition`. Rejects with the first error of the brokers that is not retriable (of a topic that
+ * stays unknown for five seconds, too), with DEADLINE_EXCEEDED, or with the signal's reason.
+ */
+export async function askLeaders<P extends TopicPartition, R>(
+  cluster: Cluster,
+  what: string,
+  partitions: readonly P[],
+  options: CallOptions,
+  ask: AskLeader<P, R>
+): Promise<Map<string, R>> {
+  const { runtime, logger, retryBackoffMs, retryBackoffMsMax, requestTimeoutMs } = cluster
+  const { deadlineMs = requestTimeoutMs, signal } = options
+  const limits = { deadlineMs, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax, signal, what, logger }
+  const answers = new Map<string, R>()
+  const startMs = runtime.monotonicMs()
+  let open: readonly P[] = partitions
+  if (open.length === 0) return answers
+  return retry(runtime, limits, async (leftMs) => {
+    const timeoutMs = Math.min(requestTimeoutMs, leftMs)
+    const asked = await askOnce(cluster, what, open, signal === undefined ? { timeoutMs } : { timeoutMs, signal }, ask)
+    for (const [key, value] of asked.answers) answers.set(key, value)
+    open = open.filter(({ topic, partition }) => !answers.has(keyOfPartition(topic, partition)))
+    if (asked.failure === undefined) return { done: answers }
+    const isUnknown = asked.failure.kafkaCode === errorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if (isUnknown && runtime.monotonicMs() - startMs >= unknownTopicPatienceMs) throw notThere(what, asked.failure)
+    return { again: asked.failure }
+  })
+}
+
+function notThere(what: string, cause: KafkaError): KafkaError {
+  return brokerError(errorCode.UNKNOWN_TOPIC_OR_PARTITION, what, {
+    retriable: false,
+    nextStep: 'Check the name and the number of the partition, or create the topic.',
+    cause
+  })
+}
+
+interface Asked<R> {
+  readonly answers: ReadonlyMap<string, R>
+  /** One of the retriable errors of the partitions without an answer. */
+  readonly failure: KafkaError | undefined
+}
+
+async function askOnce<P extends TopicPartition, R>(
+  cluster: Cluster,
+  what: string,
+  partitions: readonly P[],
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ask: AskLeader<P, R>
+): Promise<Asked<R>> {
+  const names = partitions.map(({ topic }) => topic)
+  const topics = await cluster.topics(names, options.signal === undefined ? {} : { signal: options.signal })
+  let failure: KafkaError | undefined
+  const fail = (partition: TopicPartition, error: KafkaError): void => {
+    cluster.invalidateTopic(partition.topic)
+    failure ??= error
+  }
+  const byLeader = groupBy(partitions, ({ topic, partition }) => {
+    const found = topics.get(topic)?.partitions.find((one) => one.partition === partition)
+    return found === undefined ? undefined : found.leaderId
+  })
+  const answers = new Map<string, R>()
+  await Promise.all(
+    [...byLeader].map(async ([nodeId, own]) => {
+      if (nodeId === undefined || nodeId < 0) {
+        const code = nodeId === undefined ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.LEADER_NOT_AVAILABLE
+        for (const one of own) fail(one, brokerError(code, `${what} of ${one.topic}:${one.partition}`))
+        return
+      }
+      const result = await askOne(ask, nodeId, own, options)
+      for (const one of own) {
+        const key = keyOfPartition(one.topic, one.partition)
+        const answer = result instanceof KafkaError ? result : result.get(key)
+        const error = answer instanceof KafkaError ? answer : errorOf(answer, `${what} of ${key}`, nodeId)
+        if (error !== undefined) fail(one, error)
+        else if (answer !== undefined && 'value' in answer) answers.set(key, answer.value)
+      }
+    })
+  )
+  return { answers, failure }
+}
+
+// A failure that can be retried is a value here, so that the other leaders' answers are not lost.
+async function askOne<P, R>(
+  ask: AskLeader<P, R>,
+  nodeId: number,
+  partitions: readonly P[],
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+): Promise<ReadonlyMap<string, PartitionAnswer<R>> | KafkaError> {
+  try {
+    return await ask(nodeId, partitions, options)
+  } catch (error) {
+    if (error instanceof KafkaError && error.retriable) return error
+    throw error
+  }
+}
+
+function errorOf<R>(answer: PartitionAnswer<R> | undefined, what: string, nodeId: number): KafkaError | undefined {
+  if (answer === undefined) {
+    return new KafkaError('PROTOCOL_VIOLATION', `${what}: broker ${nodeId} did not answer about it.`, {
+      retriable: true
+    })
+  }
+  if (answer.errorCode === errorCode.NONE) return undefined
+  const error = brokerError(answer.errorCode, answer.errorMessage ? `${what} (${answer.errorMessage})` : what)
+  if (!error.retriable) throw error
+  return error
+}
