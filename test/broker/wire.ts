@@ -26,7 +26,9 @@ export class Wire implements Disposable {
     const splitter = new FrameSplitter()
     socket.on('data', (bytes: Uint8Array) => splitter.push(bytes, (frame) => this.#take(frame)))
     socket.on('error', (error) => this.#fail(error))
-    socket.on('close', () => this.#fail(new Error(`${address} closed the connection`)))
+    for (const end of ['end', 'close']) {
+      socket.on(end, () => this.#fail(new Error(`${address} closed the connection`)))
+    }
   }
 
   static open(address: string): Promise<Wire> {
