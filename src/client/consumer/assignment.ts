@@ -1,5 +1,6 @@
-// What a consumer is told to read: partitions, and where to begin in each. Owns the words, their checks and the keys by
-// which partitions are found in maps; nothing here knows a broker. KIP-320 (leader epochs), KIP-516 (topic ids).
+// What a consumer is told to read: partitions, and where to begin in each. Owns the words, and their
+// checks; nothing here knows a broker. KIP-320 (leader epochs), KIP-516 (topic ids).
+import { keyOfPartition } from '../admin/partitions.ts'
 import { KafkaError } from '../errors.ts'
 import { show } from '../options.ts'
 
@@ -20,11 +21,6 @@ export interface Assignment {
   readonly topicId?: string
 }
 
-/** The key of a partition in the maps that this client hands out. */
-export function partitionKey(topic: string, partition: number): string {
-  return `${topic}:${partition}`
-}
-
 /** Throws KafkaError INVALID_OPTION where an assignment makes no sense, or two are for the same partition. */
 export function checkAssignments(assignments: readonly Assignment[], groupId: string | undefined): void {
   const seen = new Set<string>()
@@ -38,7 +34,7 @@ export function checkAssignments(assignments: readonly Assignment[], groupId: st
     if (topicId !== undefined && !(typeof topicId === 'string' && topicId.length === 22)) {
       throw invalid(`topicId is ${show(topicId, false)}, but must be the 22 characters that Kafka prints.`)
     }
-    const key = partitionKey(assignment.topic, assignment.partition)
+    const key = keyOfPartition(assignment.topic, assignment.partition)
     if (seen.has(key)) throw invalid(`partition ${key} is given twice.`)
     seen.add(key)
   }

@@ -2,9 +2,12 @@
 // has handed records out. Owns the assignment and the waiting; fetching is in fetcher.ts. Joins no group. KIP-98
 // (read_committed), KIP-320 (truncation), KIP-447 (stable offsets).
 import { commitGroupOffsets, fetchGroupOffsets } from '../admin/group_offsets.ts'
+import type { GroupOffset, OffsetToCommit } from '../admin/group_offsets.ts'
+import { keyOfPartition } from '../admin/partitions.ts'
+import type { CallOptions } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { checkAssignments, checkPosition, partitionKey } from './assignment.ts'
+import { checkAssignments, checkPosition } from './assignment.ts'
 import type { Assignment, StartPosition } from './assignment.ts'
 import type { ConsumedBatch, ConsumedRecord } from './consumed_batch.ts'
 import type { FetchedData } from './fetched_data.ts'
@@ -21,27 +24,8 @@ const pollBytesMax = 1024 * 1024
 /** How long batches may be handed out without letting input and output have a turn, milliseconds. */
 const busyMsMax = 5
 
-export interface CallOptions {
-  /** Rejects the call with its reason. */
-  readonly signal?: AbortSignal
-  /** Milliseconds; 60,000 where absent. */
-  readonly deadlineMs?: number
-}
-
-/** An offset to commit: that of the next record to read. */
-export interface OffsetToCommit extends TopicPartition {
-  readonly offset: bigint
-  /** Leader epoch of the last record read (KIP-320). */
-  readonly leaderEpoch?: number
-  readonly metadata?: string
-}
-
-export interface CommittedOffset {
-  readonly offset: bigint
-  /** -1 where none was committed with it. */
-  readonly leaderEpoch: number
-  readonly metadata: string | null
-}
+/** A committed offset; `leaderEpoch` is -1 where none was committed with it. */
+export type CommittedOffset = Omit<GroupOffset, 'errorCode'>
 
 /** Where a partition ends, as its last fetch reply told. */
 export interface PartitionEnd {
@@ -95,7 +79,7 @@ export class Consumer implements AsyncDisposable {
 
   /** Stops reading these partitions. One that is not assigned is ignored. */
   removeAssignments(partitions: readonly TopicPartition[]): void {
-    for (const { topic, partition } of partitions) this.#fetcher.remove(partitionKey(topic, partition))
+    for (const { topic, partition } of partitions) this.#fetcher.remove(keyOfPartition(topic, partition))
     this.#fetcher.wake()
   }
 
@@ -124,7 +108,7 @@ export class Consumer implements AsyncDisposable {
 
   /** Offset of the next record that will be handed out; undefined where the partition is not assigned. */
   position(topic: string, partition: number): bigint | undefined {
-    return this.#fetcher.get(partitionKey(topic, partition))?.position
+    return this.#fetcher.get(keyOfPartition(topic, partition))?.position
   }
 
   /**
@@ -132,12 +116,12 @@ export class Consumer implements AsyncDisposable {
    * so that a truncated log is noticed (KIP-320). -1 where it is not known, undefined where not assigned.
    */
   positionLeaderEpoch(topic: string, partition: number): number | undefined {
-    return this.#fetcher.get(partitionKey(topic, partition))?.positionEpoch
+    return this.#fetcher.get(keyOfPartition(topic, partition))?.positionEpoch
   }
 
   /** What is known of a partition's end; undefined until a fetch has told. */
   lag(topic: string, partition: number): PartitionEnd | undefined {
-    const state = this.#fetcher.get(partitionKey(topic, partition))
+    const state = this.#fetcher.get(keyOfPartition(topic, partition))
     if (state === undefined || state.highWatermark < 0n) return undefined
     const { highWatermark, lastStableOffset } = state
     const isCommitted = this.#options.isolationLevel === 'read_committed'
@@ -172,7 +156,7 @@ export class Consumer implements AsyncDisposable {
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumedRecord, void, void> {
     for await (const batch of this.batches()) {
-      const state = this.#fetcher.get(partitionKey(batch.topic, batch.partition))
+      const state = this.#fetcher.get(keyOfPartition(batch.topic, batch.partition))
       const generation = state?.generation
       let next = batch.baseOffset
       try {
@@ -197,21 +181,29 @@ export class Consumer implements AsyncDisposable {
   async commitOffsets(offsets: readonly OffsetToCommit[], options?: CallOptions): Promise<void> {
     const groupId = this.#groupId('commitOffsets')
     if (offsets.length === 0) return
-    await commitGroupOffsets(this.#cluster, { groupId, offsets, ...callSettings(options) })
+    const codes = await commitGroupOffsets(this.#cluster, { groupId, offsets, ...callSettings(options) })
+    for (const [key, code] of codes) {
+      if (code !== 0) throw brokerError(code, `OffsetCommit of ${key} in group ${groupId}`)
+    }
   }
 
   /**
    * Committed offsets by `topic:partition`; a partition without one is missing. With `requireStable` (default true)
-   * waits for transactions that are about to change them (KIP-447). Rejects as `commitOffsets` does.
+   * waits for transactions that are about to change them (KIP-447), on brokers that can tell (2.5 and newer). Rejects as `commitOffsets` does.
    */
   async committedOffsets(
     partitions: readonly TopicPartition[],
     options?: CallOptions & { readonly requireStable?: boolean }
   ): Promise<Map<string, CommittedOffset>> {
     const groupId = this.#groupId('committedOffsets')
-    const requireStable = options?.requireStable ?? true
-    const settings = { groupId, partitions, requireStable, retryUnstable: true, ...callSettings(options) }
-    const found = await fetchGroupOffsets(this.#cluster, settings)
+    const requireStable = options?.requireStable === false ? false : 'whereSupported'
+    const found = await fetchGroupOffsets(this.#cluster, {
+      groupId,
+      partitions,
+      requireStable,
+      retryUnstable: true,
+      ...callSettings(options)
+    })
     if (found.errorCode !== 0) throw brokerError(found.errorCode, `OffsetFetch of group ${groupId}`)
     const committed = new Map<string, CommittedOffset>()
     for (const [key, { offset, leaderEpoch, metadata, errorCode }] of found.offsets) {
@@ -335,8 +327,8 @@ export class Consumer implements AsyncDisposable {
 
   #assigned(partitions: readonly TopicPartition[]): PartitionState[] {
     return partitions.map(({ topic, partition }) => {
-      const state = this.#fetcher.get(partitionKey(topic, partition))
-      if (state === undefined) throw invalidState(`partition ${partitionKey(topic, partition)} is not assigned.`)
+      const state = this.#fetcher.get(keyOfPartition(topic, partition))
+      if (state === undefined) throw invalidState(`partition ${keyOfPartition(topic, partition)} is not assigned.`)
       return state
     })
   }

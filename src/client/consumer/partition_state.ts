@@ -3,7 +3,7 @@
 // KIP-320 (leader epochs), KIP-516 (topic ids).
 import { assert } from '../errors.ts'
 import type { KafkaError } from '../errors.ts'
-import { partitionKey } from './assignment.ts'
+import { keyOfPartition } from '../admin/partitions.ts'
 
 /** An offset to read from and the leader epoch of the record before it; -1 where that is not known. */
 export interface Position {
@@ -66,7 +66,7 @@ export class PartitionState {
     this.topic = topic
     this.partition = partition
     this.topicId = topicId
-    this.key = partitionKey(topic, partition)
+    this.key = keyOfPartition(topic, partition)
     this.handedOut = start
     this.fetched = start
   }

@@ -33,9 +33,10 @@ export class Recovery {
     const { generation, fetchOffset, fetchEpoch, topic, partition } = state
     state.moveTo('validating')
     if (fetchEpoch >= 0 && (await canAskEpochs(this.cluster))) {
-      const [end] = await epochEnds(this.cluster, [{ topic, partition, epoch: fetchEpoch }], this.ask)
+      const ends = await epochEnds(this.cluster, [{ topic, partition, epoch: fetchEpoch }], this.ask)
       if (state.generation !== generation) return
-      if (isTruncated(fetchOffset, end!)) return this.truncated(state, end!)
+      const end = ends.get(state.key)!
+      if (isTruncated(fetchOffset, end)) return this.truncated(state, end)
     }
     if (state.generation !== generation) return
     state.validatedEpoch = leaderEpoch
@@ -60,24 +61,17 @@ export class Recovery {
 
   /** The leader says that the fetch position is not in its log. */
   async outOfRange(state: PartitionState): Promise<void> {
-    const { generation, topic, partition } = state
+    const { generation } = state
     state.moveTo('validating')
-    const [start, end] = await listOffsets(
-      this.cluster,
-      [
-        { topic, partition, timestamp: earliestTimestamp },
-        { topic, partition, timestamp: latestTimestamp }
-      ],
-      'read_uncommitted',
-      this.ask
-    )
+    const start = await this.offsetAt(state, earliestTimestamp, 'read_uncommitted')
+    const end = await this.offsetAt(state, latestTimestamp, 'read_uncommitted')
     if (state.generation !== generation) return
-    if (state.position >= start! && state.position <= end! && state.failures < contradictionsMax) {
+    if (state.position >= start && state.position <= end && state.failures < contradictionsMax) {
       // Another leader answered, or the log grew: its epochs tell whether it is still the same log.
       state.failures++
       return this.validate(state, state.validatedEpoch)
     }
-    if (this.options.offsetReset === 'error') return state.fail(outOfRangeError(state, start!, end!))
+    if (this.options.offsetReset === 'error') return state.fail(outOfRangeError(state, start, end))
     await this.reset(state)
   }
 
@@ -86,12 +80,7 @@ export class Recovery {
     const { generation, topic, partition } = state
     state.moveTo('resetting')
     const timestamp = this.options.offsetReset === 'latest' ? latestTimestamp : earliestTimestamp
-    const [offset] = await listOffsets(
-      this.cluster,
-      [{ topic, partition, timestamp }],
-      this.options.isolationLevel,
-      this.ask
-    )
+    const offset = await this.offsetAt(state, timestamp, this.options.isolationLevel)
     if (state.generation !== generation) return
     this.cluster.logger.warn('The position was not in the log: reset', {
       topic,
@@ -100,7 +89,13 @@ export class Recovery {
       offset: String(offset),
       offsetReset: this.options.offsetReset
     })
-    state.restartAt({ offset: offset!, leaderEpoch: -1 })
+    state.restartAt({ offset, leaderEpoch: -1 })
+  }
+
+  private async offsetAt(state: PartitionState, timestamp: bigint, isolationLevel: IsolationLevel): Promise<bigint> {
+    const { key, topic, partition } = state
+    const offsets = await listOffsets(this.cluster, [{ topic, partition, timestamp }], isolationLevel, this.ask)
+    return offsets.get(key)!
   }
 }
 

@@ -3,20 +3,22 @@
 // cannot be resolved fails them all. KIP-320, KIP-447 (stable offsets), KIP-516.
 import { zeroUuid } from '../../protocol/index.ts'
 import { fetchGroupOffsets } from '../admin/group_offsets.ts'
+import { keyOfPartition } from '../admin/partitions.ts'
 import type { Cluster, TopicMetadata } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
 import type { Attempt } from '../retry.ts'
-import { partitionKey } from './assignment.ts'
 import type { Assignment, StartPosition } from './assignment.ts'
-import { missingTopicWaitMs, unknownPartition } from './leader_requests.ts'
 import { canAskEpochs, earliestTimestamp, epochEnds, latestTimestamp, listOffsets } from './offsets.ts'
 import type { AskOptions } from './offsets.ts'
 import type { CheckedConsumerOptions } from './options.ts'
 import { PartitionState } from './partition_state.ts'
 import type { Position } from './partition_state.ts'
 import { isTruncated, truncatedError } from './recovery.ts'
-import { recreatedError } from './topic_watch.ts'
+import { recreatedError, unknownPartition } from './topic_watch.ts'
+
+/** How long a topic may be unknown to the cluster, milliseconds: a new one needs a moment to get known. */
+const missingTopicWaitMs = 5_000
 
 /** A position that still has to be asked for. */
 type OpenPosition = Exclude<StartPosition, bigint>
@@ -85,7 +87,7 @@ async function findTopics(
   const what = 'Looking up the assigned topics'
   const settings = { deadlineMs, signal, what, logger, backoffMs, backoffMsMax }
   return retry(runtime, settings, async (_leftMs, number): Promise<Attempt<Map<string, string>>> => {
-    const topics = await cluster.topics(names, { refresh: number > 1, ...(signal === undefined ? {} : { signal }) })
+    const topics = await cluster.topics(names, { refresh: number > 1, signal })
     const missing = assignments.find((assignment) => !isKnown(assignment, topics))
     if (missing !== undefined) {
       const isOver = runtime.monotonicMs() - startMs >= missingTopicWaitMs
@@ -117,15 +119,15 @@ async function resolveCommitted(
   const found = await fetchGroupOffsets(cluster, {
     groupId,
     partitions,
-    requireStable: true,
+    requireStable: 'whereSupported',
     retryUnstable: true,
     deadlineMs,
-    ...(signal === undefined ? {} : { signal })
+    signal
   })
   if (found.errorCode !== 0) throw brokerError(found.errorCode, `OffsetFetch of group ${groupId}`)
   for (const start of open) {
     const { topic, partition } = start.assignment
-    const key = partitionKey(topic, partition)
+    const key = keyOfPartition(topic, partition)
     const committed = found.offsets.get(key)
     if (committed !== undefined && committed.errorCode !== 0) {
       throw brokerError(committed.errorCode, `OffsetFetch of ${key} in group ${groupId}`)
@@ -161,8 +163,9 @@ async function resolveByTimestamp(
       timestamp: timestampOf(position)
     }))
     const offsets = await listOffsets(cluster, questions, isolationLevel, ask)
-    for (const [i, { start, position }] of open.entries()) {
-      const offset = offsets[i]!
+    for (const { start, position } of open) {
+      const { topic, partition } = start.assignment
+      const offset = offsets.get(keyOfPartition(topic, partition))!
       if (offset >= 0n) start.position = { offset, leaderEpoch: -1 }
       else if (typeof position === 'object') start.position = 'latest'
       else throw new KafkaError('PROTOCOL_VIOLATION', `ListOffsets: a broker answered ${position} with ${offset}.`)
@@ -196,10 +199,10 @@ async function validateEpochs(
     epoch: position.leaderEpoch
   }))
   const ends = await epochEnds(cluster, questions, ask)
-  for (const [i, { start, position }] of given.entries()) {
-    const end = ends[i]!
+  for (const { start, position } of given) {
+    const key = keyOfPartition(start.assignment.topic, start.assignment.partition)
+    const end = ends.get(key)!
     if (!isTruncated(position.offset, end)) continue
-    const key = partitionKey(start.assignment.topic, start.assignment.partition)
     if (offsetReset === 'error') {
       throw truncatedError({ key, position: position.offset, positionEpoch: position.leaderEpoch }, end)
     }

@@ -1,10 +1,10 @@
 // Owns asking the cluster again about topics whose leaders moved, and noticing that a topic is gone or was recreated
 // under its name. One question at a time, with backoff. KIP-516 (topic ids).
-import { zeroUuid } from '../../protocol/index.ts'
-import type { Cluster, TopicMetadata } from '../cluster.ts'
-import { KafkaError } from '../errors.ts'
+import { errorCode, zeroUuid } from '../../protocol/index.ts'
+import { keyOfPartition } from '../admin/partitions.ts'
+import type { Cluster, TopicMetadata, TopicPartition } from '../cluster.ts'
+import { brokerError, KafkaError } from '../errors.ts'
 import { backoffDelayMs } from '../retry.ts'
-import { unknownPartition } from './leader_requests.ts'
 import type { PartitionState } from './partition_state.ts'
 
 /** How long a topic that is being read may be unknown to the cluster before reading fails, milliseconds. */
@@ -91,11 +91,18 @@ export class TopicWatch {
 }
 
 /** The error for a position that belongs to a topic that is no more. */
-export function recreatedError(place: { topic: string; partition: number }, was: string, is: string): KafkaError {
+export function recreatedError(place: TopicPartition, was: string, is: string): KafkaError {
   return new KafkaError(
     'TOPIC_RECREATED',
     `Topic ${place.topic} was recreated: partition ${place.partition} was read under topic id ${was}, now it is ${is}. ` +
       'Positions of the old topic mean nothing in the new one.',
     { fatal: true, nextStep: 'Assign the partition anew with a position in the new topic.' }
   )
+}
+
+/** The error for a topic or partition that the cluster does not have. */
+export function unknownPartition(place: TopicPartition, what: string, retriable: boolean): KafkaError {
+  const nextStep = 'Create the topic, or correct its name or the partition.'
+  const which = `${what} of ${keyOfPartition(place.topic, place.partition)}`
+  return brokerError(errorCode.UNKNOWN_TOPIC_OR_PARTITION, which, { retriable, nextStep })
 }
