@@ -1,0 +1,45 @@
+// Sums up the reports of test runs: node count.mjs FOLDER STEPS_FAILED. Tests that were not run count as failed, since in
+// CI everything must be there that they need. Prints what failed or was not run, then the closing line.
+import { readFileSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
+
+const [folder, failedSteps] = process.argv.slice(2)
+let passed = 0
+let failed = Number(failedSteps)
+
+for (const name of readdirSync(folder).sort()) {
+  let report
+  try {
+    report = JSON.parse(readFileSync(join(folder, name), 'utf8'))
+  } catch {
+    continue // a run that left no whole report was counted as a failed step
+  }
+  const before = failed
+  let testsSeen = 0
+  for (const file of report.testResults) {
+    const path = relative(process.cwd(), file.name)
+    for (const test of file.assertionResults) {
+      testsSeen++
+      if (test.status === 'passed') {
+        passed++
+        continue
+      }
+      failed++
+      console.log(`${test.status === 'failed' ? 'failed' : 'not run'}: ${path}: ${test.fullName}`)
+    }
+    const fileFailed = file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed')
+    if (!fileFailed) continue
+    failed++
+    console.log(`failed: ${path}: ${(file.message ?? '').split('\n')[0]}`)
+  }
+  if (testsSeen === 0) {
+    failed++
+    console.log(`not run: ${name} has no tests`)
+  } else if (!report.success && failed === before) {
+    failed++
+    console.log(`failed: ${name}: an error outside of any test`)
+  }
+}
+
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
