@@ -141,6 +141,9 @@ const sizeBytes = 4
 /** What is reserved at once for a frame that comes in parts; more only as its bytes arrive. */
 const reservedBytesMax = 1024 * 1024
 
+/** The rest of the chunk is lost when a receiver throws, so nothing that follows could be trusted. */
+const receiverThrew = new Error('A receiver of frames threw: the connection cannot be read any further')
+
 /**
  * Cuts a byte stream into frames, without their size fields. A frame that lies in one chunk is a view of it; one that
  * spans chunks is copied once.
@@ -155,7 +158,7 @@ export class FrameSplitter {
   #frame: Uint8Array = this.#size
   #frameFilled = 0
   #isFirst = true
-  #failure: ProtocolError | undefined
+  #failure: Error | undefined
 
   constructor(options: FrameSplitterOptions = {}) {
     this.#frameBytesMax = options.frameBytesMax ?? frameBytesMaxDefault
@@ -168,7 +171,7 @@ export class FrameSplitter {
 
   /**
    * Takes the next bytes and hands over each frame that they complete, before it refuses what follows.
-   * @throws ProtocolError `FRAME_TOO_LARGE`, `FRAME_NEGATIVE`, `SPEAKS_HTTP`, `SPEAKS_TLS`; from then on always
+   * @throws ProtocolError `FRAME_TOO_LARGE`, `FRAME_NEGATIVE`, `SPEAKS_HTTP`, `SPEAKS_TLS`; from then on always, and so after `onFrame` has thrown
    */
   push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
     if (this.#failure !== undefined) throw this.#failure
@@ -243,6 +246,8 @@ export class FrameSplitter {
     this.#frameFilled = 0
     this.#frame = this.#size
     this.#isFirst = false
+    this.#failure = receiverThrew
     onFrame(frame)
+    this.#failure = undefined
   }
 }
