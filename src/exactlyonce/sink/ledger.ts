@@ -1,13 +1,13 @@
 // The ledger of a job: for each transactional id the witness of its last committed transaction, kept by the cluster as
 // an offset of a group of its own. What a checkpoint remembers of it, reading it, and telling whether a checkpoint
 // explains what stands there: this is what makes two incarnations of a job safe.
-import { KafkaError, readLedger, retry } from '../../client/index.ts'
-import type { Attempt, Cluster } from '../../client/index.ts'
+import { BugError, ledgerGroupOf, readSettledLedger } from '../../client/index.ts'
+import type { Cluster } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { StateValue } from '../functions.ts'
 import type { LedgerFinding, RetainedCheckpoint } from '../participant.ts'
 import { unpackHandle } from './packed_handle.ts'
-import { formatTransactionName, ledgerGroupOf } from './transaction_names.ts'
+import { formatTransactionName } from './transaction_names.ts'
 
 /** Where witnesses stand: the topic must exist, the partition need not. */
 export interface LedgerPlace {
@@ -84,37 +84,29 @@ export async function readWitnesses(
   return found.filter((witness) => witness !== undefined)
 }
 
-function readWitness(
+// Read behind a write of our own, so that a coordinator that was superseded cannot answer with what it remembers.
+async function readWitness(
   cluster: Cluster,
   transactionalId: string,
   place: LedgerPlace,
-  { deadlineMs, signal }: ReadOptions
+  options: ReadOptions
 ): Promise<FoundWitness | undefined> {
   const groupId = ledgerGroupOf(transactionalId)
-  const { logger, retryBackoffMsMax: backoffMsMax } = cluster
-  const what = `Reading the ledger ${groupId}`
-  const retryOptions = { what, deadlineMs, backoffMs: 1, backoffMsMax, signal, logger }
-  return retry(cluster.runtime, retryOptions, async (leftMs): Promise<Attempt<FoundWitness | undefined>> => {
-    const entry = await readLedger(cluster, { groupId, ...place, requireStable: true, deadlineMs: leftMs, signal })
-    switch (entry.kind) {
-      case 'empty':
-        return { done: undefined }
-      case 'witness': {
-        const { offset, randomId } = entry
-        return { done: { transactionalId, place, checkpointId: Number(offset), randomId } }
-      }
-      case 'unstable':
-        return {
-          again: new KafkaError('INVALID_STATE', `${what}: a transaction is pending there.`, { retriable: true })
-        }
-      case 'unreadable':
-        throw unreadable(what, entry.errorCode)
-    }
-  })
+  const entry = await readSettledLedger(cluster, { groupId, ...place }, options)
+  switch (entry.kind) {
+    case 'empty':
+      return undefined
+    case 'witness':
+      return { transactionalId, place, checkpointId: Number(entry.offset), randomId: entry.randomId }
+    case 'unstable':
+      throw new BugError(`The ledger ${groupId} was to be settled and is not`)
+    case 'unreadable':
+      throw unreadable(groupId, entry.errorCode)
+  }
 }
 
-function unreadable(what: string, errorCode: number): JobError {
-  return new JobError('INVALID_JOB', `${what} is refused with code ${errorCode}.`, {
+function unreadable(groupId: string, errorCode: number): JobError {
+  return new JobError('INVALID_JOB', `The ledger group ${groupId} cannot be read or written (code ${errorCode}).`, {
     fatal: true,
     nextStep:
       'The principal needs READ on the ledger groups, which are named <transactionalIdPrefix>.<task>.<slot>.ledger.'

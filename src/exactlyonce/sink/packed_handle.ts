@@ -1,11 +1,10 @@
 // A prepared transaction as it stands in a checkpoint: the same facts in an array, so that a name is written once and
 // not for each partition. Keeps the checksum of the handle as it was; whether the content makes sense is for
 // `parsePrepared` to say, to which everything that is read back goes.
-import { parsePrepared } from '../../client/index.ts'
+import { ledgerGroupOf, parsePrepared } from '../../client/index.ts'
 import type { PreparedPartition, PreparedTransaction, Witness } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { StateValue } from '../functions.ts'
-import { ledgerGroupOf } from './transaction_names.ts'
 
 const packedFormat = 1
 

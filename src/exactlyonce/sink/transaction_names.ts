@@ -1,5 +1,4 @@
-// The names of the transactional ids of a job's Kafka sinks: `<prefix>.<task>.<slot>`, and of the ledger group that
-// belongs to each. Recovery ends transactions by their names alone, so reading a name back is as exact as writing it:
+// The names of the transactional ids of a job's Kafka sinks: `<prefix>.<task>.<slot>`. Recovery ends transactions by their names alone, so reading a name back is as exact as writing it:
 // whatever does not parse to the same name again belongs to somebody else.
 
 /** One place in the pool of transactional ids of a task. */
@@ -37,12 +36,7 @@ export function slotOfTask(prefix: string, task: number, transactionalId: string
   return name?.task === task ? name.slot : undefined
 }
 
-/** The group that keeps the witness of the last committed transaction of an id. */
-export function ledgerGroupOf(transactionalId: string): string {
-  return `${transactionalId}.ledger`
-}
-
-/** A regular expression, as the broker reads it, that all ids of a task match (KIP-1152). */
-export function transactionNamePattern(prefix: string, task: number): string {
-  return `${prefix.replaceAll('.', '\\.')}\\.${task}\\.[0-9]+`
+/** What all ids of a task begin with; others may too. */
+export function namePrefixOfTask(prefix: string, task: number): string {
+  return `${prefix}.${task}.`
 }

@@ -33,7 +33,7 @@ export interface KafkaSourceOptions<T> {
   readonly topicPattern?: RegExp
   readonly groupId?: string
   readonly schema: DeserializationSchema<T>
-  /** Default `GROUP_OFFSETS`, which needs `groupId`. */
+  /** Default `GROUP_OFFSETS` where there is a `groupId`, else `EARLIEST`. */
   readonly startupMode?: StartupMode
   /** Default `ON_CHECKPOINTS` where there is a `groupId`, else `DISABLED`. */
   readonly offsetCommitMode?: OffsetCommitMode
@@ -93,7 +93,7 @@ const rules = {
   startupMode: value(
     `'GROUP_OFFSETS', 'EARLIEST', 'LATEST', { timestampMs } or { specificOffsets: { topic: { 0: 42n } } }`,
     isStartupMode,
-    { default: 'GROUP_OFFSETS' }
+    { optional: true }
   ),
   offsetCommitMode: oneOf(['DISABLED', 'ON_CHECKPOINTS', 'KAFKA_PERIODIC'], { optional: true }),
   offsetCommitIntervalMs: integer({ min: 100, default: 5000 }),
@@ -116,7 +116,7 @@ const contradictions: readonly Contradiction<typeof rules>[] = [
     topics !== undefined && new Set(topics).size < topics.length ? 'topics names a topic twice.' : undefined,
   ({ startupMode, groupId }) =>
     startupMode === 'GROUP_OFFSETS' && groupId === undefined
-      ? `startupMode GROUP_OFFSETS (the default) reads the offsets of a group, and groupId is missing. Give a groupId, or start at 'EARLIEST' or 'LATEST'.`
+      ? `startupMode GROUP_OFFSETS reads the offsets of a group, and groupId is missing. Give a groupId, or start at 'EARLIEST' or 'LATEST'.`
       : undefined,
   ({ offsetCommitMode, groupId }) =>
     groupId === undefined && offsetCommitMode !== undefined && offsetCommitMode !== 'DISABLED'
@@ -131,12 +131,19 @@ export type CheckedKafkaSourceOptions<T> = Omit<
 > & {
   readonly schema: DeserializationSchema<T>
   readonly onBadRecord: OnBadRecord<T>
+  readonly startupMode: StartupMode
   readonly offsetCommitMode: OffsetCommitMode
 }
 
 /** Throws KafkaError INVALID_OPTION. */
 export function checkKafkaSourceOptions<T>(given: KafkaSourceOptions<T>): CheckedKafkaSourceOptions<T> {
   const checked = checkOptions('KafkaSource', given, rules, contradictions)
-  const offsetCommitMode = checked.offsetCommitMode ?? (checked.groupId === undefined ? 'DISABLED' : 'ON_CHECKPOINTS')
-  return { ...checked, schema: given.schema, onBadRecord: given.onBadRecord ?? 'fail', offsetCommitMode }
+  const hasGroup = checked.groupId !== undefined
+  return Object.freeze({
+    ...checked,
+    schema: given.schema,
+    onBadRecord: given.onBadRecord ?? 'fail',
+    startupMode: checked.startupMode ?? (hasGroup ? 'GROUP_OFFSETS' : 'EARLIEST'),
+    offsetCommitMode: checked.offsetCommitMode ?? (hasGroup ? 'ON_CHECKPOINTS' : 'DISABLED')
+  })
 }

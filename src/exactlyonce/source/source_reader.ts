@@ -162,7 +162,7 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     await this.addDiscovered()
     this.doWhatIsDue()
     if (this.batchesTaken === this.batches.length) {
-      if (await this.isAtEnd()) return 'end'
+      if (this.isAtEnd()) return 'end'
       this.batches = await this.fetch(waitMs)
       this.batchesTaken = 0
     }
@@ -172,10 +172,6 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   private async fetch(waitMs: number): Promise<readonly ConsumedBatch[]> {
     const { signal } = this.wakeUp
     try {
-      if (this.partitions.size === 0) {
-        await this.context.runtime.sleep(waitMs, signal)
-        return []
-      }
       return await this.consumer.poll({ waitMs, signal })
     } catch (error) {
       if (!signal.aborted) return this.rethrow(error)
@@ -208,13 +204,13 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     this.wakeUp.abort()
   }
 
-  private async isAtEnd(): Promise<boolean> {
+  private isAtEnd(): boolean {
     if (!this.options.bounded) return false
     let isAtEnd = true
     for (const state of this.partitions.values()) {
       if (!this.isFinished(state)) isAtEnd = false
       else if (this.consumer.position(state.topic, state.partition) !== undefined) {
-        await this.consumer.removeAssignments([state])
+        this.consumer.removeAssignments([state])
       }
     }
     return isAtEnd
@@ -234,10 +230,17 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   }
 
   snapshotState({ checkpointId }: FunctionSnapshotContext): void {
-    for (const state of this.partitions.values()) state.offset = this.nextOffset(state) - 1n
+    for (const state of this.partitions.values()) this.passOverUnseen(state)
     this.listState?.update(encodePartitions(this.partitions.values()))
     if (this.options.offsetCommitMode === 'ON_CHECKPOINTS')
       this.committer?.remember(checkpointId, this.offsetsToCommit())
+  }
+
+  private passOverUnseen(state: KafkaTopicPartitionState): void {
+    const offset = this.nextOffset(state) - 1n
+    if (offset === state.offset) return
+    state.offset = offset
+    state.leaderEpoch = this.consumer.positionLeaderEpoch(state.topic, state.partition) ?? state.leaderEpoch
   }
 
   notifyCheckpointComplete(checkpointId: number): void {
@@ -313,8 +316,7 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     for (const state of this.partitions.values()) {
       const ends = this.consumer.lag(state.topic, state.partition)
       if (ends === undefined) return undefined
-      const end = this.options.isolationLevel === 'read_committed' ? ends.lastStableOffset : ends.highWatermark
-      const behind = end - this.nextOffset(state)
+      const behind = ends.endOffset - this.nextOffset(state)
       if (behind > 0n) sum += behind
     }
     return sum

@@ -1,13 +1,10 @@
 // Turns a startup mode into numbers: the first offset to read of each partition, before anything is read, so that the
 // checkpoint before the first record already holds them and a restart begins where the first start did.
 import { fetchGroupOffsets, brokerError, listOffsets } from '../../client/index.ts'
-import type { Cluster } from '../../client/index.ts'
+import type { Cluster, OffsetPosition } from '../../client/index.ts'
 import type { StartupMode } from './kafka_source_options.ts'
 import type { KafkaTopicPartition } from './partition_state.ts'
 import { partitionKey } from './partition_state.ts'
-
-const latest = -1n
-const earliest = -2n
 
 export interface StartOffsetsOptions {
   readonly isolationLevel: 'read_committed' | 'read_uncommitted'
@@ -24,14 +21,14 @@ export async function resolveStartOffsets(
   options: StartOffsetsOptions
 ): Promise<Map<string, bigint>> {
   if (partitions.length === 0) return new Map()
-  if (mode === 'EARLIEST') return offsetsAt(cluster, partitions, earliest, options)
-  if (mode === 'LATEST') return offsetsAt(cluster, partitions, latest, options)
+  if (mode === 'EARLIEST') return offsetsAt(cluster, partitions, 'earliest', options)
+  if (mode === 'LATEST') return offsetsAt(cluster, partitions, 'latest', options)
   if (mode === 'GROUP_OFFSETS') return groupOffsets(cluster, partitions, options)
   if ('timestampMs' in mode) {
-    const atTime = await offsetsAt(cluster, partitions, BigInt(mode.timestampMs), options)
+    const atTime = await offsetsAt(cluster, partitions, { timestampMs: mode.timestampMs }, options)
     // No record is as young as that: what comes next is.
     const younger = partitions.filter((one) => atTime.get(partitionKey(one.topic, one.partition))! < 0n)
-    return merge(atTime, await offsetsAt(cluster, younger, latest, options))
+    return merge(atTime, await offsetsAt(cluster, younger, 'latest', options))
   }
   const given = new Map<string, bigint>()
   for (const { topic, partition } of partitions) {
@@ -48,19 +45,18 @@ export function resolveEndOffsets(
   partitions: readonly KafkaTopicPartition[],
   options: StartOffsetsOptions
 ): Promise<Map<string, bigint>> {
-  return offsetsAt(cluster, partitions, latest, options)
+  return offsetsAt(cluster, partitions, 'latest', options)
 }
 
 async function offsetsAt(
   cluster: Cluster,
   partitions: readonly KafkaTopicPartition[],
-  timestamp: bigint,
+  position: OffsetPosition,
   { isolationLevel, deadlineMs, signal }: StartOffsetsOptions
 ): Promise<Map<string, bigint>> {
-  if (partitions.length === 0) return new Map()
-  const questions = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
-  const offsets = await listOffsets(cluster, questions, isolationLevel, { deadlineMs, signal })
-  return new Map(questions.map(({ topic, partition }, i) => [partitionKey(topic, partition), offsets[i]!]))
+  const queries = partitions.map(({ topic, partition }) => ({ topic, partition, position }))
+  const listed = await listOffsets(cluster, queries, { isolationLevel, deadlineMs, signal })
+  return new Map([...listed].map(([key, { offset }]) => [key, offset]))
 }
 
 async function groupOffsets(
@@ -69,13 +65,13 @@ async function groupOffsets(
   options: StartOffsetsOptions
 ): Promise<Map<string, bigint>> {
   const { groupId } = options
-  if (groupId === undefined || partitions.length === 0) return offsetsAt(cluster, partitions, earliest, options)
+  if (groupId === undefined || partitions.length === 0) return offsetsAt(cluster, partitions, 'earliest', options)
   const { deadlineMs, signal } = options
   const what = `The committed offsets of group ${groupId}`
   const reply = await fetchGroupOffsets(cluster, {
     groupId,
     partitions: partitions.map(({ topic, partition }) => ({ topic, partition })),
-    requireStable: true,
+    requireStable: 'whereSupported',
     retryUnstable: true,
     deadlineMs,
     signal
@@ -87,7 +83,7 @@ async function groupOffsets(
     if (offset >= 0n) committed.set(key, offset)
   }
   const missing = partitions.filter((one) => !committed.has(partitionKey(one.topic, one.partition)))
-  return merge(committed, await offsetsAt(cluster, missing, earliest, options))
+  return merge(committed, await offsetsAt(cluster, missing, 'earliest', options))
 }
 
 function merge(first: Map<string, bigint>, second: Map<string, bigint>): Map<string, bigint> {

@@ -2,10 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import {
   formatTransactionName,
-  ledgerGroupOf,
   parseTransactionName,
-  slotOfTask,
-  transactionNamePattern
+  slotOfTask
 } from '../../../src/exactlyonce/sink/transaction_names.ts'
 
 describe('transaction names', () => {
@@ -21,7 +19,6 @@ describe('transaction names', () => {
       }
     }
     expect(formatTransactionName({ prefix: 'payments', task: 0, slot: 2 })).toBe('payments.0.2')
-    expect(ledgerGroupOf('payments.0.2')).toBe('payments.0.2.ledger')
   })
 
   it('takes no id that is not written exactly so', () => {
@@ -59,13 +56,5 @@ describe('transaction names', () => {
   it('tells the own task from others', () => {
     expect(slotOfTask('payments', 0, 'payments.0.7')).toBe(7)
     expect(slotOfTask('payments', 0, 'payments.1.7')).toBeUndefined()
-  })
-
-  it('asks the broker with a pattern that matches its own ids and no name with another prefix', () => {
-    const pattern = new RegExp(`^(?:${transactionNamePattern('a.b-c', 0)})$`)
-    expect(pattern.test('a.b-c.0.12')).toBe(true)
-    expect(pattern.test('axb-c.0.12')).toBe(false)
-    expect(pattern.test('a.b-c.1.12')).toBe(false)
-    expect(pattern.test('a.b-c.0.12.ledger')).toBe(false)
   })
 })

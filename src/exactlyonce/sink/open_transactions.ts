@@ -1,0 +1,99 @@
+// What earlier producers of this job still hold open in a topic although their ids were initialized since: transactions
+// whose marker the coordinator left out because the partition had no leader at that moment (KAFKA-20734). Owns finding
+// and ending them before anything new is written there.
+import { describeProducers, KafkaError, retry, writeTxnMarkers } from '../../client/index.ts'
+import type { Attempt, Cluster, TopicPartition } from '../../client/index.ts'
+import { JobError } from '../errors.ts'
+import type { ReadOptions } from './ledger.ts'
+
+export interface OpenTransaction extends TopicPartition {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+  readonly startOffset: bigint
+}
+
+/** A marker that is not there after this time was left out, milliseconds. */
+const markerPatienceMs = 3_000
+
+/** Open transactions of these producers in the topic that do not go away by themselves. */
+export async function findOpenTransactions(
+  cluster: Cluster,
+  topic: string,
+  producerIds: ReadonlySet<bigint>,
+  options: ReadOptions
+): Promise<readonly OpenTransaction[]> {
+  const topics = await cluster.topics([topic], { signal: options.signal })
+  const partitions = topics.get(topic)?.partitions.map(({ partition }) => ({ topic, partition })) ?? []
+  if (partitions.length === 0 || producerIds.size === 0) return []
+  const { runtime, logger } = cluster
+  const startMs = runtime.monotonicMs()
+  const { deadlineMs, signal } = options
+  const what = `Looking for open transactions in ${topic}`
+  const retryOptions = { what, deadlineMs, backoffMs: 5, backoffMsMax: 200, signal, logger }
+  return retry(runtime, retryOptions, async (leftMs): Promise<Attempt<readonly OpenTransaction[]>> => {
+    const open = await openNow(cluster, partitions, producerIds, { deadlineMs: leftMs, signal })
+    if (open.length === 0 || runtime.monotonicMs() - startMs >= markerPatienceMs) return { done: open }
+    return { again: new KafkaError('INVALID_STATE', `${what}: ${open.length} found.`, { retriable: true }) }
+  })
+}
+
+async function openNow(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  producerIds: ReadonlySet<bigint>,
+  options: ReadOptions
+): Promise<OpenTransaction[]> {
+  let producers: Awaited<ReturnType<typeof describeProducers>>
+  try {
+    producers = await describeProducers(cluster, partitions, options)
+  } catch (error) {
+    // Kafka before 2.8 cannot tell.
+    if (error instanceof KafkaError && error.code === 'BROKER_TOO_OLD') return []
+    throw error
+  }
+  const open: OpenTransaction[] = []
+  for (const { topic, partition } of partitions) {
+    for (const producer of producers.get(`${topic}:${partition}`) ?? []) {
+      const { producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset } = producer
+      if (currentTxnStartOffset < 0n || !producerIds.has(producerId)) continue
+      open.push({ topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset: currentTxnStartOffset })
+    }
+  }
+  return open
+}
+
+/** Writes the abort markers that are missing. Throws JobError HANGING_TRANSACTION where it may not. */
+export async function abortHanging(
+  cluster: Cluster,
+  open: readonly OpenTransaction[],
+  options: ReadOptions
+): Promise<void> {
+  for (const { topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset } of open) {
+    const where = `${topic}-${partition} from offset ${startOffset} on`
+    cluster.logger.warn(`An aborted transaction lacks its marker in ${where}; it is written now`, {
+      producerId: String(producerId),
+      producerEpoch
+    })
+    const markers = {
+      producerId,
+      producerEpoch,
+      coordinatorEpoch: Math.max(coordinatorEpoch, 0),
+      result: 'abort' as const
+    }
+    try {
+      await writeTxnMarkers(cluster, { ...markers, partitions: [{ topic, partition }] }, options)
+    } catch (error) {
+      if (error instanceof KafkaError && error.retriable) throw error
+      throw mayNotRepair(
+        `The transaction of producerId ${producerId} is aborted, but ${where} lacks its marker.`,
+        error
+      )
+    }
+  }
+}
+
+function mayNotRepair(message: string, cause: unknown): JobError {
+  const nextStep = 'Grant this principal CLUSTER_ACTION and start again, so that the marker can be written.'
+  return new JobError('HANGING_TRANSACTION', message, { fatal: true, nextStep, cause })
+}
