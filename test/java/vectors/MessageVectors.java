@@ -1,7 +1,8 @@
 // Writes frames of requests and responses with Kafka's own generated classes. The values are drawn by chance from a fixed
 // seed per message and version, over every field that the version has; what it lacks stays at Java's default.
 //   MessageVectors all N           N frames of every message of a broker's APIs in every version
-//   MessageVectors client          two frames of the first, middle, first flexible and last version of a client's APIs
+//   MessageVectors client          two frames of the first, middle, first flexible and last version of a client's APIs,
+//                                 which is what test/protocol/vectors/messages.jsonl holds
 // A line of output is one frame as JSON: api, kind, version, header, body, unknownTags, and the bytes in hexadecimal.
 // In a body an int64 is decimal text, bytes and records are hexadecimal text, a uuid is Kafka's text for it.
 
