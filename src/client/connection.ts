@@ -1,7 +1,7 @@
 // One connection to one broker: requests go out pipelined up to a limit, replies come back in the same order, each
 // within its deadline. Owns the socket, the correlation ids and the two queues of a connection; never sends anything
-// twice. After a reply that is late, out of order or unreadable the connection is closed, because no later reply on it
-// can be trusted. KIP-35, KIP-219 (throttling), KIP-511.
+// twice. After a reply that is overdue, out of order or unreadable the connection is closed, because no later reply on
+// it can be trusted. KIP-35, KIP-219 (throttling), KIP-511.
 import { deferred, raceAbort } from '../runtime/index.ts'
 import type { Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
 import {
@@ -47,6 +47,7 @@ export interface Peer {
 }
 
 export interface SendOptions {
+  /** Where it is shorter than requestTimeoutMs, only the request is given up when it is over, not the connection. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
 }
@@ -58,6 +59,8 @@ interface Pending {
   /** Takes the reply; throws ProtocolError where it cannot be read. */
   readonly accept: (frame: Uint8Array) => void
   readonly refuse: (reason: unknown) => void
+  /** Runs where the caller gave up before the connection is given up. */
+  late: Timer | undefined
 }
 
 export function addressOf(peer: { readonly host: string; readonly port: number }): string {
@@ -145,7 +148,8 @@ export class Connection implements SocketHandler {
       correlationId,
       frame: this.#encode(api, version, correlationId, body),
       accept: (frame) => resolve(decodeResponse(api, readableVersion(api, version, frame), frame).body),
-      refuse: reject
+      refuse: reject,
+      late: undefined
     }
     this.#enqueue(pending)
     this.#nextCorrelationId = (correlationId + 1) % 0x80000000
@@ -273,6 +277,7 @@ export class Connection implements SocketHandler {
       throw new ProtocolError('CORRELATION_MISMATCH', `A reply has the correlation id ${correlationId}; ${expected}`)
     }
     pending.accept(frame)
+    pending.late?.cancel()
     this.#inFlight.shift()
     this.#hasAnswered = true
     this.#lastUsedMs = this.#settings.runtime.monotonicMs()
@@ -290,12 +295,15 @@ export class Connection implements SocketHandler {
     })
   }
 
+  // A caller in a hurry gives up its request, not the connection that others use too.
   #onTimeout(pending: Pending, timeoutMs: number): void {
     const { api, correlationId } = pending
     const wasSent = !this.#withdraw(pending)
     const error = requestTimeout(this.address, { api, correlationId, timeoutMs, wasSent })
-    if (wasSent) this.#fail(error, pending)
-    else pending.refuse(error)
+    const moreMs = this.#settings.requestTimeoutMs - timeoutMs
+    if (wasSent && moreMs <= 0) return this.#fail(error, pending)
+    pending.refuse(error)
+    if (wasSent) pending.late = this.#settings.runtime.setTimer(moreMs, () => this.#fail(error, pending))
   }
 
   // The reply to a request that was written still comes; nobody waits for it any more.
@@ -319,6 +327,7 @@ export class Connection implements SocketHandler {
     this.#throttle?.cancel()
     this.#throttle = undefined
     for (const pending of this.#inFlight.splice(0)) {
+      pending.late?.cancel()
       pending.refuse(pending === culprit ? error : asUnknown(forOthers, pending))
     }
     for (const pending of this.#queue.splice(0)) pending.refuse(forOthers)

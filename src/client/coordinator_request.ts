@@ -4,9 +4,9 @@
 import { withDeadline } from '../runtime/index.ts'
 import { errorCode } from '../protocol/index.ts'
 import type { ApiName, EncodableRequestOf, ResponseOf } from '../protocol/index.ts'
+import { retryCall } from './call.ts'
 import type { Cluster, CoordinatorType, RequestOptions } from './cluster.ts'
 import { brokerError, KafkaError } from './errors.ts'
-import { retry } from './retry.ts'
 
 export interface CoordinatorRequestOptions<A extends ApiName> extends Omit<RequestOptions, 'signal' | 'timeoutMs'> {
   /** The code that decides whether to go on; 0 where the response has none. */
@@ -14,7 +14,7 @@ export interface CoordinatorRequestOptions<A extends ApiName> extends Omit<Reque
   /** Which operation this is, such as `EndTxn of payments.0.1`; the API and the key where absent. */
   readonly what?: string
   /** Time for all attempts together, milliseconds; the cluster's requestTimeoutMs where absent. */
-  readonly deadlineMs?: number
+  readonly deadlineMs?: number | undefined
   readonly signal?: AbortSignal | undefined
   /**
    * Further codes to repeat the request on: answers the time to wait before, milliseconds, or undefined where the
@@ -40,18 +40,15 @@ export function coordinatorRequest<A extends ApiName>(
   body: EncodableRequestOf<A> | ((version: number) => EncodableRequestOf<A>),
   options: CoordinatorRequestOptions<A>
 ): Promise<ResponseOf<A>> {
-  const { runtime, logger, retryBackoffMs, retryBackoffMsMax, requestTimeoutMs } = cluster
-  const { errorCodeOf, what = `${api} of ${key}`, deadlineMs = requestTimeoutMs, signal, ...rest } = options
-  const { alsoRetry, onUnknownOutcome, ...requestOptions } = rest
+  const { errorCodeOf, what = `${api} of ${key}`, deadlineMs, signal, ...rest } = options
+  const { alsoRetry, onUnknownOutcome, ...limits } = rest
   let times = 0
-  const limits = { deadlineMs, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax }
-  return retry(runtime, { ...limits, signal, what, logger }, async (leftMs) => {
-    const timeoutMs = Math.min(requestTimeoutMs, leftMs)
-    const common = signal === undefined ? { timeoutMs } : { timeoutMs, signal }
+  return retryCall(cluster, what, { deadlineMs, signal }, async (request) => {
     try {
       const found = cluster.coordinator(type, key, signal)
-      const nodeId = await withDeadline(runtime, found, leftMs, () => notFound(type, key, leftMs))
-      const response = await cluster.request({ nodeId }, api, body, { ...requestOptions, ...common })
+      const { timeoutMs } = request
+      const nodeId = await withDeadline(cluster.runtime, found, timeoutMs, () => notFound(type, key, timeoutMs))
+      const response = await cluster.request({ nodeId }, api, body, { ...limits, ...request })
       const code = errorCodeOf(response)
       if (moved.has(code)) cluster.invalidateCoordinator(type, key)
       if (moved.has(code) || code === errorCode.COORDINATOR_LOAD_IN_PROGRESS) {

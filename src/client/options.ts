@@ -174,6 +174,15 @@ export function withMethods<T extends object, const O extends RuleOptions<T>>(
   return rule(`${what} (an object with ${methods.join(', ')})`, options, (given) => fine(accepts(given)))
 }
 
+/** What every call that can be given up takes as `signal`. */
+export function abortSignal(): Rule<AbortSignal | undefined> {
+  return value('an AbortSignal', isAbortSignal, { optional: true })
+}
+
+function isAbortSignal(given: unknown): given is AbortSignal {
+  return given instanceof AbortSignal
+}
+
 /** Options inside an option, checked by a table of their own. */
 export function options<R extends RuleTable, const O extends RuleOptions<Checked<R>>>(
   table: R,

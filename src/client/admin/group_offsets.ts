@@ -38,7 +38,7 @@ export interface FetchGroupOffsetsOptions {
   readonly retryUnstable?: boolean
   readonly signal?: AbortSignal | undefined
   /** Milliseconds; the cluster's requestTimeoutMs where absent. */
-  readonly deadlineMs?: number
+  readonly deadlineMs?: number | undefined
 }
 
 export interface GroupOffsets {
@@ -80,7 +80,7 @@ export async function fetchGroupOffsets(cluster: Cluster, options: FetchGroupOff
       alsoRetry: (code, times) =>
         retryUnstable && code === errorCode.UNSTABLE_OFFSET_COMMIT ? unstableBackoffMs(times) : undefined,
       signal,
-      ...(deadlineMs === undefined ? {} : { deadlineMs })
+      deadlineMs
     }
   )
   return groupOffsets(response)
@@ -152,7 +152,7 @@ export interface CommitGroupOffsetsOptions {
   readonly member?: GroupMember | undefined
   readonly signal?: AbortSignal | undefined
   /** Milliseconds; the cluster's requestTimeoutMs where absent. */
-  readonly deadlineMs?: number
+  readonly deadlineMs?: number | undefined
 }
 
 const aboutCoordinator: ReadonlySet<number> = new Set([
@@ -197,7 +197,7 @@ export async function commitGroupOffsets(
       versionMax: namedVersionMax,
       errorCodeOf: (answer) => [...commitCodes(answer).values()].find((code) => aboutCoordinator.has(code)) ?? 0,
       signal,
-      ...(deadlineMs === undefined ? {} : { deadlineMs })
+      deadlineMs
     }
   )
   return commitCodes(response)

@@ -1,9 +1,10 @@
 // How lists of partitions are named, grouped and sent to their leaders. Owns the one loop that asks each leader about
 // its partitions and asks again where a leader moved; what is asked is the caller's.
 import { errorCode } from '../../protocol/index.ts'
+import { retryCall, signalOf } from '../call.ts'
+import type { AttemptOptions, CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { retry } from '../retry.ts'
 
 /** `topic:partition`, the key of maps by partition. */
 export function keyOfPartition(topic: string, partition: number): string {
@@ -26,13 +27,6 @@ export function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<
   return groups
 }
 
-/** Time and patience of one administrative call. */
-export interface CallOptions {
-  /** For all attempts together, milliseconds; the client's requestTimeoutMs where absent. */
-  readonly deadlineMs?: number
-  readonly signal?: AbortSignal
-}
-
 /** What a leader said about one partition. */
 export interface PartitionAnswer<R> {
   readonly errorCode: number
@@ -44,7 +38,7 @@ export interface PartitionAnswer<R> {
 export type AskLeader<P, R> = (
   nodeId: number,
   partitions: readonly P[],
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+  options: AttemptOptions
 ) => Promise<ReadonlyMap<string, PartitionAnswer<R>>>
 
 // A topic that was just made is unknown to some brokers for a moment; one that stays unknown longer does not exist.
@@ -62,30 +56,28 @@ export async function askLeaders<P extends TopicPartition, R>(
   options: CallOptions,
   ask: AskLeader<P, R>
 ): Promise<Map<string, R>> {
-  const { runtime, logger, retryBackoffMs, retryBackoffMsMax, requestTimeoutMs } = cluster
-  const { deadlineMs = requestTimeoutMs, signal } = options
-  const limits = { deadlineMs, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax, signal, what, logger }
+  const { runtime } = cluster
   const answers = new Map<string, R>()
   const startMs = runtime.monotonicMs()
   let open: readonly P[] = partitions
   if (open.length === 0) return answers
-  return retry(runtime, limits, async (leftMs) => {
-    const timeoutMs = Math.min(requestTimeoutMs, leftMs)
-    const asked = await askOnce(cluster, what, open, signal === undefined ? { timeoutMs } : { timeoutMs, signal }, ask)
+  return retryCall(cluster, what, options, async (request) => {
+    const asked = await askOnce(cluster, what, open, request, ask)
     for (const [key, value] of asked.answers) answers.set(key, value)
     open = open.filter(({ topic, partition }) => !answers.has(keyOfPartition(topic, partition)))
     if (asked.failure === undefined) return { done: answers }
     const isUnknown = asked.failure.kafkaCode === errorCode.UNKNOWN_TOPIC_OR_PARTITION
-    if (isUnknown && runtime.monotonicMs() - startMs >= unknownTopicPatienceMs) throw notThere(what, asked.failure)
+    if (isUnknown) throw unknownTopic(asked.about, runtime.monotonicMs() - startMs)
     return { again: asked.failure }
   })
 }
 
-function notThere(what: string, cause: KafkaError): KafkaError {
+/** UNKNOWN_TOPIC_OR_PARTITION (3) after `waitedMs` of retries; retriable while that may still be news on its way. */
+export function unknownTopic(what: string, waitedMs: number): KafkaError {
+  if (waitedMs < unknownTopicPatienceMs) return brokerError(errorCode.UNKNOWN_TOPIC_OR_PARTITION, what)
   return brokerError(errorCode.UNKNOWN_TOPIC_OR_PARTITION, what, {
     retriable: false,
-    nextStep: 'Check the name and the number of the partition, or create the topic.',
-    cause
+    nextStep: 'Check the name and the number of the partition, or create the topic.'
   })
 }
 
@@ -93,20 +85,24 @@ interface Asked<R> {
   readonly answers: ReadonlyMap<string, R>
   /** One of the retriable errors of the partitions without an answer. */
   readonly failure: KafkaError | undefined
+  /** The question that met it. */
+  readonly about: string
 }
 
 async function askOnce<P extends TopicPartition, R>(
   cluster: Cluster,
   what: string,
   partitions: readonly P[],
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  options: AttemptOptions,
   ask: AskLeader<P, R>
 ): Promise<Asked<R>> {
   const names = partitions.map(({ topic }) => topic)
-  const topics = await cluster.topics(names, options.signal === undefined ? {} : { signal: options.signal })
+  const topics = await cluster.topics(names, signalOf(options))
   let failure: KafkaError | undefined
-  const fail = (partition: TopicPartition, error: KafkaError): void => {
-    cluster.invalidateTopic(partition.topic)
+  let about = what
+  const fail = ({ topic, partition }: TopicPartition, error: KafkaError): void => {
+    cluster.invalidateTopic(topic)
+    if (failure === undefined) about = `${what} of ${keyOfPartition(topic, partition)}`
     failure ??= error
   }
   const byLeader = groupBy(partitions, ({ topic, partition }) => {
@@ -118,7 +114,7 @@ async function askOnce<P extends TopicPartition, R>(
     [...byLeader].map(async ([nodeId, own]) => {
       if (nodeId === undefined || nodeId < 0) {
         const code = nodeId === undefined ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.LEADER_NOT_AVAILABLE
-        for (const one of own) fail(one, brokerError(code, `${what} of ${one.topic}:${one.partition}`))
+        for (const one of own) fail(one, brokerError(code, `${what} of ${keyOfPartition(one.topic, one.partition)}`))
         return
       }
       const result = await askOne(ask, nodeId, own, options)
@@ -131,7 +127,7 @@ async function askOnce<P extends TopicPartition, R>(
       }
     })
   )
-  return { answers, failure }
+  return { answers, failure, about }
 }
 
 // A failure that can be retried is a value here, so that the other leaders' answers are not lost.
@@ -139,7 +135,7 @@ async function askOne<P, R>(
   ask: AskLeader<P, R>,
   nodeId: number,
   partitions: readonly P[],
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal }
+  options: AttemptOptions
 ): Promise<ReadonlyMap<string, PartitionAnswer<R>> | KafkaError> {
   try {
     return await ask(nodeId, partitions, options)
