@@ -97,7 +97,8 @@ export class RecordBatch {
         }
       )
     }
-    const own = bytes.subarray(at, at + size)
+    // A plain array also where Node hands out a Buffer, so that the code below sees one kind only.
+    const own = new Uint8Array(bytes.buffer, bytes.byteOffset + at, size)
     const header = new DataView(own.buffer, own.byteOffset, batchLayout.records)
     const claimed = header.getUint32(batchLayout.crc)
     const computed = crc32c(own.subarray(batchLayout.attributes))
@@ -164,7 +165,7 @@ export class RecordBatch {
 
   /** Takes the records in plain form; `decompressBatch` calls it. */
   acceptDecompressed(records: Uint8Array): void {
-    this.payload = records
+    this.payload = new Uint8Array(records.buffer, records.byteOffset, records.length)
   }
 
   /**

@@ -48,7 +48,7 @@ export const batchBytesMaxDefault = 1024 * 1024
 const initialBytesDefault = 4096
 
 /** Up to this many bytes a loop is faster than a call into the engine. */
-const loopBytesMax = 32
+const loopBytesMax = 12
 
 const noHeaders: readonly RecordHeader[] = Object.freeze([])
 
@@ -238,7 +238,7 @@ export class RecordBatchBuilder {
  * not given becomes -1. The original is left alone, since a socket may still be sending it.
  */
 export function rewriteProducerState(batch: Uint8Array, state: Partial<ProducerState>): Uint8Array {
-  const copy = batch.slice()
+  const copy = new Uint8Array(batch)
   const view = viewOf(copy)
   setProducerState(view, state)
   setChecksum(view, copy)
@@ -289,7 +289,7 @@ function writeBytes(target: Uint8Array, at: number, bytes: Uint8Array | null): n
 }
 
 function writeHeader(target: Uint8Array, at: number, header: RecordHeader): number {
-  const [key, value] = header
+  const key = header[0]
   const length = utf8Length(key)
   const start = writeVarint(target, at, length)
   if (length === key.length) {
@@ -297,7 +297,7 @@ function writeHeader(target: Uint8Array, at: number, header: RecordHeader): numb
   } else {
     utf8.encodeInto(key, target.subarray(start, start + length))
   }
-  return writeBytes(target, start + length, value)
+  return writeBytes(target, start + length, header[1])
 }
 
 function copyBytes(target: Uint8Array, at: number, source: Uint8Array): number {

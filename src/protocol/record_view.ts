@@ -4,7 +4,7 @@
 // Source: org.apache.kafka.common.record.internal.DefaultRecord.
 
 import { ProtocolError } from './protocol_error.ts'
-import { readVarint, readVarlong, varintEnd } from './varint.ts'
+import { readVarint, readVarintRest, readVarlong, varintEnd } from './varint.ts'
 
 /** One header of a record: its key and its value in bytes. Keys may repeat; the order is the producer's. */
 export type RecordHeader = readonly [key: string, value: Uint8Array | null]
@@ -60,51 +60,41 @@ export function indexRecords(bytes: Uint8Array, count: number, lastOffsetDelta: 
   let wideDeltas: Map<number, number> | undefined
   let previousDelta = -1
   let at = 0
+  // A byte beyond the end reads as undefined, which counts as zero here and is noticed with the next length.
   for (let i = 0, slot = 0; i < count; i++, slot += 8) {
-    const length = readVarint(bytes, at, limit)
-    if (length === undefined) malformed('its length is cut off', i, at)
-    at = varintEnd
+    let raw = bytes[at++]!
+    if (raw > 0x7f) {
+      raw = readVarintRest(bytes, at, limit, raw)
+      at = varintEnd
+    }
+    const length = (raw >>> 1) ^ -(raw & 1)
     if (length < recordBytesMin - 1 || length > limit - at) malformed(`its length is ${length} bytes`, i, at)
     const end = at + length
 
-    const timestampDelta = readVarlong(bytes, at + 1, end)
-    if (timestampDelta === undefined) malformed('its timestamp is cut off', i, at)
-    at = varintEnd
-    const offsetDelta = readVarint(bytes, at, end)
-    if (offsetDelta === undefined) malformed('its offset is cut off', i, at)
-    at = varintEnd
+    raw = bytes[++at]!
+    at++
+    let timestampDelta = (raw >>> 1) ^ -(raw & 1)
+    if (raw > 0x7f) {
+      timestampDelta = readVarlong(bytes, at - 1, end)
+      at = varintEnd
+      if (timestampDelta !== timestampDelta >> 0 || timestampDelta === wideDelta) {
+        wideDeltas ??= new Map()
+        wideDeltas.set(i, timestampDelta)
+        timestampDelta = wideDelta
+      }
+    }
+    raw = bytes[at++]!
+    if (raw > 0x7f) {
+      raw = readVarintRest(bytes, at, end, raw)
+      at = varintEnd
+    }
+    const offsetDelta = (raw >>> 1) ^ -(raw & 1)
     if (offsetDelta <= previousDelta || offsetDelta > lastOffsetDelta) malformed('its offset is out of order', i, at)
     previousDelta = offsetDelta
     slots[slot + offsetDeltaSlot] = offsetDelta
-    if (timestampDelta === timestampDelta >> 0 && timestampDelta !== wideDelta) {
-      slots[slot + timestampDeltaSlot] = timestampDelta
-    } else {
-      slots[slot + timestampDeltaSlot] = wideDelta
-      wideDeltas ??= new Map()
-      wideDeltas.set(i, timestampDelta)
-    }
+    slots[slot + timestampDeltaSlot] = timestampDelta
     slots[slot + tailStartSlot] = at
-
-    const keyLength = readVarint(bytes, at, end)
-    if (keyLength === undefined) malformed('its key is cut off', i, at)
-    at = varintEnd
-    slots[slot + keyStartSlot] = at
-    slots[slot + keyLengthSlot] = keyLength
-    if (keyLength > 0) at += keyLength
-    if (keyLength < -1 || at >= end) malformed(`its key has ${keyLength} bytes`, i, at)
-
-    const valueLength = readVarint(bytes, at, end)
-    if (valueLength === undefined) malformed('its value is cut off', i, at)
-    at = varintEnd
-    slots[slot + valueStartSlot] = at
-    slots[slot + valueLengthSlot] = valueLength
-    if (valueLength > 0) at += valueLength
-    if (valueLength < -1 || at >= end) malformed(`its value has ${valueLength} bytes`, i, at)
-
-    if (bytes[at] === 0) at++
-    else at = skipHeaders(bytes, at, end, i)
-    if (at !== end) malformed(`it ends ${end - at} bytes before its length says`, i, at)
-    slots[slot + endSlot] = end
+    at = indexTail(bytes, at, end, i, slots, slot)
   }
   if (at !== limit) {
     const message = `${limit - at} bytes are left after the last of the ${count} records of a batch`
@@ -113,21 +103,67 @@ export function indexRecords(bytes: Uint8Array, count: number, lastOffsetDelta: 
   return { bytes, count, slots, wideDeltas }
 }
 
+// Key, value and headers of one record, which must end exactly at `end`.
+function indexTail(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  record: number,
+  slots: Int32Array,
+  slot: number
+): number {
+  let at = start
+  let raw = bytes[at++]!
+  if (raw > 0x7f) {
+    raw = readVarintRest(bytes, at, end, raw)
+    at = varintEnd
+  }
+  const keyLength = (raw >>> 1) ^ -(raw & 1)
+  slots[slot + keyStartSlot] = at
+  slots[slot + keyLengthSlot] = keyLength
+  if (keyLength > 0) at += keyLength
+  if (keyLength < -1 || at >= end) malformed(`its key has ${keyLength} bytes`, record, at)
+
+  raw = bytes[at++]!
+  if (raw > 0x7f) {
+    raw = readVarintRest(bytes, at, end, raw)
+    at = varintEnd
+  }
+  const valueLength = (raw >>> 1) ^ -(raw & 1)
+  slots[slot + valueStartSlot] = at
+  slots[slot + valueLengthSlot] = valueLength
+  if (valueLength > 0) at += valueLength
+  if (valueLength < -1 || at >= end) malformed(`its value has ${valueLength} bytes`, record, at)
+
+  if (bytes[at] === 0) at++
+  else at = skipHeaders(bytes, at, end, record)
+  if (at !== end) malformed(`it ends ${end - at} bytes before its length says`, record, at)
+  slots[slot + endSlot] = end
+  return end
+}
+
 function skipHeaders(bytes: Uint8Array, start: number, end: number, record: number): number {
   const count = readVarint(bytes, start, end)
-  if (count === undefined) malformed('its header count is cut off', record, start)
   let at = varintEnd
   // A header has at least two bytes, so that a false count ends here and not after four thousand million rounds.
   if (count < 0 || count * 2 > end - at) malformed(`it claims ${count} headers`, record, at)
   for (let i = 0; i < count; i++) {
-    const keyLength = readVarint(bytes, at, end)
-    if (keyLength === undefined || keyLength < 0) malformed('a header has no key', record, at)
-    at = varintEnd + keyLength
-    if (at >= end) malformed('a header key runs past the record', record, at)
-    const valueLength = readVarint(bytes, at, end)
-    if (valueLength === undefined || valueLength < -1) malformed('a header has no value', record, at)
-    at = varintEnd + (valueLength > 0 ? valueLength : 0)
-    if (at > end) malformed('a header value runs past the record', record, at)
+    let raw = bytes[at++]!
+    if (raw > 0x7f) {
+      raw = readVarintRest(bytes, at, end, raw)
+      at = varintEnd
+    }
+    const keyLength = (raw >>> 1) ^ -(raw & 1)
+    at += keyLength
+    if (keyLength < 0 || at >= end) malformed(`a header key has ${keyLength} bytes`, record, at)
+    raw = bytes[at++]!
+    if (raw > 0x7f) {
+      raw = readVarintRest(bytes, at, end, raw)
+      at = varintEnd
+    }
+    const valueLength = (raw >>> 1) ^ -(raw & 1)
+    if (valueLength > 0) at += valueLength
+    if (valueLength < -1 || at > end) malformed(`a header value has ${valueLength} bytes`, record, at)
   }
   return at
 }
@@ -176,12 +212,12 @@ export class RecordView {
     const start = this.slots[slot + valueStartSlot]! + (valueLength > 0 ? valueLength : 0)
     const headers: RecordHeader[] = []
     // Indexing has walked the same bytes, so nothing can be missing here.
-    const count = readVarint(bytes, start, end) ?? 0
+    const count = readVarint(bytes, start, end)
     let at = varintEnd
     for (let h = 0; h < count; h++) {
-      const keyLength = readVarint(bytes, at, end) ?? 0
+      const keyLength = readVarint(bytes, at, end)
       const keyStart = varintEnd
-      const length = readVarint(bytes, keyStart + keyLength, end) ?? 0
+      const length = readVarint(bytes, keyStart + keyLength, end)
       const valueStart = varintEnd
       at = valueStart + (length > 0 ? length : 0)
       const key = headerKey(bytes, keyStart, keyStart + keyLength)
@@ -229,7 +265,7 @@ export class RecordView {
     for (const position of [tailStartSlot, keyStartSlot, valueStartSlot, endSlot]) slots[position]! -= start
     const wide = this.index.wideDeltas?.get(i)
     const wideDeltas = wide === undefined ? undefined : new Map([[0, wide]])
-    return new RecordView(this.base, { bytes: this.rawTail(i).slice(), count: 1, slots, wideDeltas })
+    return new RecordView(this.base, { bytes: new Uint8Array(this.rawTail(i)), count: 1, slots, wideDeltas })
   }
 
   *[Symbol.iterator](): IterableIterator<KafkaRecord> {
@@ -284,15 +320,32 @@ export class KafkaRecord {
   }
 }
 
-const utf8 = new TextDecoder()
+// A byte order mark is part of a key like any other character.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-// Header keys are short and nearly always ASCII, for which a decoder costs more than it does.
+/** How many header keys are remembered, and how long they may be. */
+const knownKeysMax = 64
+const knownKeyBytesMax = 64
+
+// The same few keys come with every record of a topic: recognising one is faster than making its string again.
+const knownKeys: string[] = Array.from({ length: knownKeysMax }, () => '')
+
 function headerKey(bytes: Uint8Array, start: number, end: number): string {
-  let key = ''
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end))
-    key += String.fromCharCode(byte)
-  }
+  const length = end - start
+  if (length === 0 || length > knownKeyBytesMax) return utf8.decode(bytes.subarray(start, end))
+  const place = (bytes[start]! + bytes[end - 1]! * 3 + length * 7) % knownKeysMax
+  const known = knownKeys[place]!
+  if (known.length === length && isSpelled(bytes, start, known)) return known
+  const key = utf8.decode(bytes.subarray(start, end))
+  knownKeys[place] = key
   return key
+}
+
+// Only true for ASCII: any other character has more bytes than units, or a unit that is no byte.
+function isSpelled(bytes: Uint8Array, start: number, known: string): boolean {
+  for (let i = 0; i < known.length; i++) {
+    const unit = known.charCodeAt(i)
+    if (unit !== bytes[start + i] || unit > 0x7f) return false
+  }
+  return true
 }

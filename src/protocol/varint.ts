@@ -2,45 +2,76 @@
 // and ten for an int64. Plain code over positions, because every record has at least six of them.
 // Source: org.apache.kafka.common.utils.ByteUtils.
 
-/** Where the last `readVarint` or `readVarlong` stopped. Read it at once: the next call overwrites it. */
+import { ProtocolError } from './protocol_error.ts'
+
+/** Where the last number read by a function of this file ended. Read it at once: the next call overwrites it. */
 export let varintEnd = 0
 
 /**
- * Reads a zigzag int32 at `at`, without going to or beyond `limit`, and leaves the next position in `varintEnd`.
- * Answers undefined where the bytes end first or more than five bytes belong to the number.
+ * Reads the rest of a number whose first byte, `first`, has its top bit set and stands before `at`. The caller looks at
+ * the first byte itself, since most numbers have no second one. Answers the number before zigzag, as 32 bits, and leaves
+ * the next position in `varintEnd`. Throws a ProtocolError `MALFORMED` where the number reaches `limit` or has more than
+ * five bytes.
  */
-export function readVarint(bytes: Uint8Array, at: number, limit: number): number | undefined {
-  let value = 0
-  let position = at
-  for (let shift = 0; shift < 35; shift += 7) {
-    if (position >= limit) return undefined
-    const byte = bytes[position++]!
-    value |= (byte & 0x7f) << shift
-    if (byte < 0x80) {
-      varintEnd = position
-      return (value >>> 1) ^ -(value & 1)
+export function readVarintRest(bytes: Uint8Array, at: number, limit: number, first: number): number {
+  if (at < limit) {
+    const second = bytes[at]!
+    if (second < 0x80) {
+      varintEnd = at + 1
+      return (first & 0x7f) | (second << 7)
     }
   }
-  return undefined
+  return readLongVarint(bytes, at, limit, first)
 }
 
-/** As `readVarint`, for a zigzag int64; numbers beyond 2^53 come out rounded. */
-export function readVarlong(bytes: Uint8Array, at: number, limit: number): number | undefined {
+/** Reads a zigzag int32 at `at`; leaves the next position and throws as `readVarintRest` does. */
+export function readVarint(bytes: Uint8Array, at: number, limit: number): number {
+  if (at >= limit) throw malformed(at)
+  let raw = bytes[at]!
+  if (raw < 0x80) varintEnd = at + 1
+  else raw = readVarintRest(bytes, at + 1, limit, raw)
+  return (raw >>> 1) ^ -(raw & 1)
+}
+
+function readLongVarint(bytes: Uint8Array, start: number, limit: number, first: number): number {
+  let value = first & 0x7f
+  let at = start
+  for (let shift = 7; shift < 35; shift += 7) {
+    if (at >= limit) throw malformed(at)
+    const byte = bytes[at++]!
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      varintEnd = at
+      return value
+    }
+  }
+  throw malformed(at)
+}
+
+/**
+ * Reads a zigzag int64 at `at` and leaves the next position in `varintEnd`; numbers beyond 2^53 come out rounded. Throws
+ * a ProtocolError `MALFORMED` where the number reaches `limit` or has more than ten bytes.
+ */
+export function readVarlong(bytes: Uint8Array, start: number, limit: number): number {
   let low = 0
   let high = 0
-  let position = at
+  let at = start
   for (let shift = 0; shift < 70; shift += 7) {
-    if (position >= limit) return undefined
-    const byte = bytes[position++]!
+    if (at >= limit) throw malformed(at)
+    const byte = bytes[at++]!
     if (shift < 28) low |= (byte & 0x7f) << shift
     else high += (byte & 0x7f) * 2 ** (shift - 28)
     if (byte < 0x80) {
-      varintEnd = position
+      varintEnd = at
       const half = high * 0x8000000 + (low >>> 1)
       return low & 1 ? -half - 1 : half
     }
   }
-  return undefined
+  throw malformed(at)
+}
+
+function malformed(offset: number): ProtocolError {
+  return new ProtocolError('MALFORMED', 'A number in a record is cut off or too long', { offset })
 }
 
 /** How many bytes `writeVarint` uses. */

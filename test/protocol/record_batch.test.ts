@@ -1,6 +1,13 @@
 // Batches that Kafka's own classes wrote are read as Kafka's own classes read them.
 import { describe, expect, test } from 'vitest'
-import { decompressBatch, ProtocolError, readControlBatch, RecordBatch, splitRecordBatches } from 'kafka-once/protocol'
+import {
+  decompressBatch,
+  ProtocolError,
+  readControlBatch,
+  RecordBatch,
+  RecordBatchBuilder,
+  splitRecordBatches
+} from 'kafka-once/protocol'
 import { describeBatches, fromHex, gunzip, recordVectors, toHex, vectorNamed } from './record_vectors.ts'
 
 const unreadable = ['lz4', 'zstd', 'message format 0', 'message format 1']
@@ -98,8 +105,11 @@ describe('the records of a batch', () => {
     expect(() => records.timestamp(i)).toThrow(RangeError)
   })
 
-  test('are views of the bytes they came from, and copies are not', () => {
-    const bytes = fromHex(vectorNamed('headers').bytes)
+  test.each([
+    ['an array', (bytes: Uint8Array) => bytes],
+    ['a Buffer', (bytes: Uint8Array) => Buffer.from(bytes)]
+  ])('are views of the bytes they came from, and copies are not: %s', (_what, wrap) => {
+    const bytes = wrap(fromHex(vectorNamed('headers').bytes))
     const record = RecordBatch.parse(bytes).recordAt(0)
     const copy = record.copy()
     const before = JSON.stringify([copy.key, copy.value, copy.headers])
@@ -171,5 +181,41 @@ describe('a control batch', () => {
   test('is not read from a batch of data', () => {
     expect(() => readControlBatch(batchOf('plain'))).toThrowError(/not a control batch/)
     expect(() => readControlBatch(batchOf('plain'))).not.toThrow(ProtocolError)
+  })
+})
+
+describe('header keys', () => {
+  test('are told apart, however alike they are', () => {
+    const keys = [
+      '',
+      'a',
+      'b',
+      'aa',
+      'ab',
+      'ba',
+      'aXa',
+      'aYa',
+      'ä',
+      'ö',
+      'aäa',
+      'x'.repeat(64),
+      'x'.repeat(65),
+      '\ufeffmark',
+      '\u{1f680}'
+    ]
+    for (let i = 0; i < 200; i++) keys.push(`a${String.fromCharCode(33 + (i % 90))}${i}a`)
+    const builder = new RecordBatchBuilder()
+    for (const order of [keys, keys.toReversed(), keys]) {
+      builder.append(
+        null,
+        null,
+        order.map((key) => [key, null] as const),
+        0
+      )
+    }
+    const seen = [...RecordBatch.parse(builder.finishPlain()).records()].map(({ headers }) =>
+      headers.map(([key]) => key)
+    )
+    expect(seen).toEqual([keys, keys.toReversed(), keys])
   })
 })
