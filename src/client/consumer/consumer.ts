@@ -4,7 +4,7 @@
 import { commitGroupOffsets, fetchGroupOffsets } from '../admin/group_offsets.ts'
 import type { GroupOffset, OffsetToCommit } from '../admin/group_offsets.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
-import type { CallOptions } from '../admin/partitions.ts'
+import type { CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { checkAssignments, checkPosition } from './assignment.ts'
@@ -62,7 +62,7 @@ export class Consumer implements AsyncDisposable {
    */
   assign(assignments: readonly Assignment[], options?: CallOptions): Promise<void> {
     return this.#change(assignments, options, (states) => {
-      for (const state of [...this.#fetcher.states()]) this.#fetcher.remove(state.key)
+      this.#fetcher.removeAll()
       for (const state of states) this.#fetcher.add(state)
     })
   }
@@ -86,6 +86,7 @@ export class Consumer implements AsyncDisposable {
   /** Hands out nothing of these partitions until `resume`. Throws KafkaError INVALID_STATE for one not assigned. */
   pause(partitions: readonly TopicPartition[]): void {
     for (const state of this.#assigned(partitions)) state.isPaused = true
+    this.#fetcher.wake()
   }
 
   /** Throws KafkaError INVALID_STATE for a partition that is not assigned. */

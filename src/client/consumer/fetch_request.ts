@@ -3,6 +3,7 @@
 // limits), KIP-320 (epochs), KIP-516 (topic ids).
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableRequestOf } from '../../protocol/index.ts'
+import type { IsolationLevel } from '../admin/topics.ts'
 import type { PartitionState } from './partition_state.ts'
 
 /** One partition of a fetch. */
@@ -13,7 +14,7 @@ export interface FetchTarget {
 }
 
 export interface FetchLimits {
-  readonly isolationLevelId: 0 | 1
+  readonly isolationLevel: IsolationLevel
   readonly fetchWaitMs: number
   readonly fetchBytesMin: number
   readonly fetchBytesMax: number
@@ -54,7 +55,7 @@ export function fetchRequest(
     maxWaitMs: limits.fetchWaitMs,
     minBytes: limits.fetchBytesMin,
     maxBytes: limits.fetchBytesMax,
-    isolationLevel: limits.isolationLevelId,
+    isolationLevel: limits.isolationLevel === 'read_committed' ? 1 : 0,
     topics: [...byTopic].map(([topic, group]) => ({
       ...(version >= topicIdVersionMin ? { topicId: group[0]!.state.topicId } : { topic }),
       partitions: group.map(({ state, leaderEpoch }) => ({

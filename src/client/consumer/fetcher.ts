@@ -10,7 +10,6 @@ import { backoffDelayMs } from '../retry.ts'
 import { fetchRefusal, fetchRequest, fetchVersionMax, rotated } from './fetch_request.ts'
 import type { FetchTarget } from './fetch_request.ts'
 import { FetchedData, fetchExtent } from './fetched_data.ts'
-import { isolationLevelId } from './offsets.ts'
 import type { CheckedConsumerOptions } from './options.ts'
 import type { PartitionState } from './partition_state.ts'
 import { ReadyQueue } from './ready_queue.ts'
@@ -68,8 +67,8 @@ export class Fetcher {
     return this.partitions.get(key)
   }
 
-  states(): IterableIterator<PartitionState> {
-    return this.partitions.values()
+  removeAll(): void {
+    for (const key of this.partitions.keys()) this.remove(key)
   }
 
   add(state: PartitionState): void {
@@ -181,7 +180,7 @@ export class Fetcher {
     const turned = rotated(targets, node.round++)
     const room = Math.floor(this.options.bufferedBytesMax / nodeCount) - this.queue.bufferedBytes(nodeId)
     const limits = {
-      isolationLevelId: isolationLevelId(this.options.isolationLevel),
+      isolationLevel: this.options.isolationLevel,
       fetchWaitMs: this.options.fetchWaitMs,
       fetchBytesMin: this.options.fetchBytesMin,
       fetchBytesMax: Math.max(1, Math.min(this.options.fetchBytesMax, room)),

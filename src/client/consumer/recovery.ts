@@ -1,10 +1,12 @@
 // Owns what happens when a position turns out to be doubtful or wrong: compares it with the leader's epochs, looks for a
 // new one where that is allowed, and otherwise says with numbers why reading stops. KIP-320. Never moves a position
 // silently unless the option offsetReset says so, and never past records that were not handed out yet.
+import { listOffsets } from '../admin/topics.ts'
+import type { IsolationLevel } from '../admin/topics.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
-import { canAskEpochs, earliestTimestamp, epochEnds, latestTimestamp, listOffsets } from './offsets.ts'
-import type { AskOptions, IsolationLevel } from './offsets.ts'
+import { canAskEpochs, epochEnds } from './leader_epochs.ts'
+import type { AskOptions } from './leader_epochs.ts'
 import type { PartitionState, Position } from './partition_state.ts'
 
 export type OffsetReset = 'error' | 'earliest' | 'latest'
@@ -63,8 +65,8 @@ export class Recovery {
   async outOfRange(state: PartitionState): Promise<void> {
     const { generation } = state
     state.moveTo('validating')
-    const start = await this.offsetAt(state, earliestTimestamp, 'read_uncommitted')
-    const end = await this.offsetAt(state, latestTimestamp, 'read_uncommitted')
+    const start = await this.offsetAt(state, 'earliest', 'read_uncommitted')
+    const end = await this.offsetAt(state, 'latest', 'read_uncommitted')
     if (state.generation !== generation) return
     if (state.position >= start && state.position <= end && state.failures < contradictionsMax) {
       // Another leader answered, or the log grew: its epochs tell whether it is still the same log.
@@ -79,23 +81,27 @@ export class Recovery {
   async reset(state: PartitionState): Promise<void> {
     const { generation, topic, partition } = state
     state.moveTo('resetting')
-    const timestamp = this.options.offsetReset === 'latest' ? latestTimestamp : earliestTimestamp
-    const offset = await this.offsetAt(state, timestamp, this.options.isolationLevel)
+    const { isolationLevel, offsetReset } = this.options
+    const offset = await this.offsetAt(state, offsetReset === 'latest' ? 'latest' : 'earliest', isolationLevel)
     if (state.generation !== generation) return
     this.cluster.logger.warn('The position was not in the log: reset', {
       topic,
       partition,
       position: String(state.position),
       offset: String(offset),
-      offsetReset: this.options.offsetReset
+      offsetReset
     })
     state.restartAt({ offset, leaderEpoch: -1 })
   }
 
-  private async offsetAt(state: PartitionState, timestamp: bigint, isolationLevel: IsolationLevel): Promise<bigint> {
+  private async offsetAt(
+    state: PartitionState,
+    position: 'earliest' | 'latest',
+    isolationLevel: IsolationLevel
+  ): Promise<bigint> {
     const { key, topic, partition } = state
-    const offsets = await listOffsets(this.cluster, [{ topic, partition, timestamp }], isolationLevel, this.ask)
-    return offsets.get(key)!
+    const offsets = await listOffsets(this.cluster, [{ topic, partition, position }], { ...this.ask, isolationLevel })
+    return offsets.get(key)!.offset
   }
 }
 

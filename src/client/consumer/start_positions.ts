@@ -4,13 +4,14 @@
 import { zeroUuid } from '../../protocol/index.ts'
 import { fetchGroupOffsets } from '../admin/group_offsets.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
+import { listOffsets } from '../admin/topics.ts'
+import { retryCall } from '../call.ts'
 import type { Cluster, TopicMetadata } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { retry } from '../retry.ts'
 import type { Attempt } from '../retry.ts'
 import type { Assignment, StartPosition } from './assignment.ts'
-import { canAskEpochs, earliestTimestamp, epochEnds, latestTimestamp, listOffsets } from './offsets.ts'
-import type { AskOptions } from './offsets.ts'
+import { canAskEpochs, epochEnds } from './leader_epochs.ts'
+import type { AskOptions } from './leader_epochs.ts'
 import type { CheckedConsumerOptions } from './options.ts'
 import { PartitionState } from './partition_state.ts'
 import type { Position } from './partition_state.ts'
@@ -75,19 +76,19 @@ function resolved(position: OpenPosition | Position): Position {
   return position
 }
 
+type Found = Attempt<Map<string, string>>
+
 /** Topic ids by name. Waits a moment for topics and partitions that are not known yet. */
 async function findTopics(
   cluster: Cluster,
   assignments: readonly Assignment[],
-  { deadlineMs, signal }: AskOptions
+  ask: AskOptions
 ): Promise<Map<string, string>> {
   const names = [...new Set(assignments.map(({ topic }) => topic))]
-  const { runtime, logger, retryBackoffMs: backoffMs, retryBackoffMsMax: backoffMsMax } = cluster
+  const { runtime } = cluster
   const startMs = runtime.monotonicMs()
-  const what = 'Looking up the assigned topics'
-  const settings = { deadlineMs, signal, what, logger, backoffMs, backoffMsMax }
-  return retry(runtime, settings, async (_leftMs, number): Promise<Attempt<Map<string, string>>> => {
-    const topics = await cluster.topics(names, { refresh: number > 1, signal })
+  return retryCall(cluster, 'Looking up the assigned topics', ask, async (_request, number): Promise<Found> => {
+    const topics = await cluster.topics(names, { refresh: number > 1, signal: ask.signal })
     const missing = assignments.find((assignment) => !isKnown(assignment, topics))
     if (missing !== undefined) {
       const isOver = runtime.monotonicMs() - startMs >= missingTopicWaitMs
@@ -157,15 +158,14 @@ async function resolveByTimestamp(
 ): Promise<void> {
   // A timestamp after the last record's means the end, which is asked for in a second round.
   for (let open = openStarts(starts); open.length > 0; open = openStarts(starts)) {
-    const questions = open.map(({ start, position }) => ({
-      topic: start.assignment.topic,
-      partition: start.assignment.partition,
-      timestamp: timestampOf(position)
-    }))
-    const offsets = await listOffsets(cluster, questions, isolationLevel, ask)
+    const queries = open.map(({ start, position }) => {
+      const { topic, partition } = start.assignment
+      return { topic, partition, position }
+    })
+    const listed = await listOffsets(cluster, queries, { ...ask, isolationLevel })
     for (const { start, position } of open) {
       const { topic, partition } = start.assignment
-      const offset = offsets.get(keyOfPartition(topic, partition))!
+      const { offset } = listed.get(keyOfPartition(topic, partition))!
       if (offset >= 0n) start.position = { offset, leaderEpoch: -1 }
       else if (typeof position === 'object') start.position = 'latest'
       else throw new KafkaError('PROTOCOL_VIOLATION', `ListOffsets: a broker answered ${position} with ${offset}.`)
@@ -173,13 +173,11 @@ async function resolveByTimestamp(
   }
 }
 
-function openStarts(starts: readonly Start[]): { start: Start; position: OpenPosition }[] {
-  return starts.flatMap((start) => (isOpen(start.position) ? [{ start, position: start.position }] : []))
-}
-
-function timestampOf(position: OpenPosition): bigint {
-  if (typeof position === 'object') return BigInt(position.timestampMs)
-  return position === 'earliest' ? earliestTimestamp : latestTimestamp
+function openStarts(starts: readonly Start[]): { start: Start; position: Exclude<OpenPosition, 'committed'> }[] {
+  return starts.flatMap((start) => {
+    const { position } = start
+    return isOpen(position) && position !== 'committed' ? [{ start, position }] : []
+  })
 }
 
 async function validateEpochs(
