@@ -1,13 +1,18 @@
 // Builds the package and the programs that tests start as child processes, as `npm run build:programs` does, but only
 // when a source has changed since. Type errors are the business of `npm run types`: what could be emitted is run.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectFolder } from './jars.ts'
 import { run, withFileLock } from './processes.ts'
 
 const sourceFolders = ['src', 'examples', 'benchmarks', 'test/broker', 'test/programs']
 const settingsFiles = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.programs.json']
+/** What each step writes, by which its last build is known to be there. */
+const steps = [
+  ['dist/protocol', 'tsconfig.build.json'],
+  ['build/test', 'tsconfig.programs.json']
+] as const
 const buildTimeoutMs = 180_000
 
 export async function buildPrograms(): Promise<void> {
@@ -17,11 +22,15 @@ export async function buildPrograms(): Promise<void> {
   const stamp = join(build, '.sources')
   await withFileLock(`${stamp}.lock`, async () => {
     const wanted = stampOf(folder)
-    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(join(folder, 'dist'))) return
+    const isThere = steps.every(([output]) => existsSync(join(folder, output)))
+    if (isThere && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
     const compiler = join(folder, 'node_modules', 'typescript', 'bin', 'tsc')
     const outputs: string[] = []
-    for (const config of ['tsconfig.build.json', 'tsconfig.programs.json']) {
-      const args = [compiler, '-p', config]
+    for (const [output, config] of steps) {
+      // What the compiler remembers of its last build is worth nothing without the files that it wrote then.
+      const memory = join(build, `.${config}.tsbuildinfo`)
+      if (!existsSync(join(folder, output))) rmSync(memory, { force: true })
+      const args = [compiler, '-p', config, '--incremental', '--tsBuildInfoFile', memory]
       const built = await run(process.execPath, args, { cwd: folder, timeoutMs: buildTimeoutMs })
       if (built.code !== 0) outputs.push(built.stdout + built.stderr)
     }
