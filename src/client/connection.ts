@@ -15,7 +15,14 @@ import {
 import type { ApiName, EncodableRequestOf, ResponseOf } from '../protocol/index.ts'
 import { askVersions, brokerVersions } from './api_versions.ts'
 import type { BrokerVersions } from './api_versions.ts'
-import { connectFailure, encodeFailure, lostConnection, replyFailure, requestTimeout } from './connection_errors.ts'
+import {
+  connectFailure,
+  encodeFailure,
+  lostConnection,
+  replyFailure,
+  requestTimeout,
+  speaksTls
+} from './connection_errors.ts'
 import { brokerError, KafkaError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
@@ -104,6 +111,7 @@ export class Connection implements SocketHandler {
       await connection.#askVersions(peer, signal)
     } catch (error) {
       connection.close()
+      if (await connection.#shouldHaveSpokenTls(error, peer, signal)) throw speaksTls(connection.address, error)
       throw error
     }
     return connection
@@ -208,6 +216,23 @@ export class Connection implements SocketHandler {
     if (this.#failure === undefined) return
     this.#socket.destroy()
     throw this.#failure
+  }
+
+  // A TLS listener often closes a plaintext connection without a word: whether it is one, only TLS can tell.
+  async #shouldHaveSpokenTls(error: unknown, peer: Peer, signal: AbortSignal | undefined): Promise<boolean> {
+    const { runtime, connectTimeoutMs, tls } = this.#settings
+    const isEarlyEnd = error instanceof KafkaError && error.code === 'CONNECTION_LOST' && !this.#hasAnswered
+    if (!isEarlyEnd || tls !== undefined || signal?.aborted === true) return false
+    const handler: SocketHandler = { onData: () => {}, onDrain: () => {}, onClose: () => {} }
+    const { host, port } = peer
+    const target = { host, port, timeoutMs: connectTimeoutMs, tls: { dangerouslySkipVerification: true } }
+    try {
+      const probe = await runtime.connect(target, handler)
+      probe.destroy()
+      return true
+    } catch {
+      return false
+    }
   }
 
   async #askVersions(peer: Peer, signal: AbortSignal | undefined): Promise<void> {

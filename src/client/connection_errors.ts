@@ -53,7 +53,7 @@ export function connectFailure(error: unknown, address: string, usesTls: boolean
 
 /**
  * The connection ended. `isEarly` where that happened in plaintext before the first reply, which is what brokers do to
- * clients that should have spoken TLS or SASL.
+ * clients that should have spoken SASL.
  */
 export function lostConnection(address: string, cause: Error | undefined, isEarly: boolean): KafkaError {
   const why = cause === undefined ? 'the other side closed it' : messageOf(cause)
@@ -63,9 +63,15 @@ export function lostConnection(address: string, cause: Error | undefined, isEarl
     broker: address,
     cause,
     nextStep: isEarly
-      ? 'Try again; if it stays so, the listener probably expects TLS or SASL, or is not a Kafka broker.'
+      ? 'Try again; if it stays so, the listener probably expects SASL, or is not a Kafka broker.'
       : undefined
   })
+}
+
+/** The other side speaks TLS, and this client did not. */
+export function speaksTls(address: string, cause: unknown, api?: ApiName): KafkaError {
+  const message = `${address} speaks TLS, and this client was told to speak plaintext.`
+  return new KafkaError('SPEAKS_TLS', message, { broker: address, api, cause })
 }
 
 export interface LateRequest {
@@ -103,9 +109,7 @@ export function replyFailure(error: unknown, origin: ReplyOrigin): KafkaError {
   if (!(error instanceof ProtocolError)) throw error
   const { address, hasAnswered, api, correlationId } = origin
   const details = { broker: address, api, correlationId, cause: error }
-  if (error.code === 'SPEAKS_TLS') {
-    return new KafkaError('SPEAKS_TLS', `${address} speaks TLS, and this client was told to speak plaintext.`, details)
-  }
+  if (error.code === 'SPEAKS_TLS') return speaksTls(address, error, api)
   if (error.code === 'SPEAKS_HTTP') return new KafkaError('SPEAKS_HTTP', `${address} speaks HTTP, not Kafka.`, details)
   const code: ClientErrorCode = 'PROTOCOL_VIOLATION'
   if (!hasAnswered) {
