@@ -31,25 +31,29 @@ export class JobError extends Error {
 
   constructor(code: JobErrorCode, message: string, details: JobErrorDetails = {}) {
     const nextStep = details.nextStep ?? ''
-    super(nextStep === '' ? message : `${message} ${nextStep}`, details.cause === undefined ? {} : { cause: details.cause })
+    super(
+      nextStep === '' ? message : `${message} ${nextStep}`,
+      details.cause === undefined ? {} : { cause: details.cause }
+    )
     this.code = code
     this.fatal = details.fatal ?? false
     this.nextStep = nextStep
   }
 }
 
-/** A transaction is proven lost and no checkpoint is left from which its output could be made again. */
+/** A transaction is proven lost and its output cannot be made again from a checkpoint. */
 export class CommittedDataLostError extends JobError {
   override readonly name = 'CommittedDataLostError'
   readonly loss: LostTransaction
 
-  constructor(loss: LostTransaction) {
-    const where = loss.partitions.map((p) => `${p.topic}-${p.partition} from offset ${p.firstOffset}`).join(', ')
+  /** `why` it cannot be made again, to be read after "and". */
+  constructor(loss: LostTransaction, why = 'the checkpoint before it is not in the store') {
+    const producer = loss.producerEpoch < 0 ? '' : `producerId ${loss.producerId}, epoch ${loss.producerEpoch}, `
+    const where = loss.partitions.map((p) => ` in ${p.topic}-${p.partition} from offset ${p.firstOffset}`).join(',')
     super(
       'COMMITTED_DATA_LOST',
-      `Checkpoint ${loss.checkpointId}: the transaction of ${loss.transactionalId} (producerId ${loss.producerId}, ` +
-        `epoch ${loss.producerEpoch}, ${Math.round(loss.ageMs)} ms old) is lost: ${loss.evidence}. Its records in ` +
-        `${where} will never be visible, and the checkpoint before it is not in the store.`,
+      `Checkpoint ${loss.checkpointId}: the transaction of ${loss.transactionalId} (${producer}` +
+        `${Math.round(loss.ageMs)} ms old) is lost: ${loss.evidence}. Its records${where} will never be visible, and ${why}.`,
       {
         fatal: true,
         nextStep:

@@ -76,6 +76,7 @@ export interface SourceReader<T> extends Partial<CheckpointedFunction>, Partial<
   poll(waitMs: number): Promise<readonly T[] | 'end'>
   /** Makes a waiting `poll` return. */
   wake(): void
+  /** Comes once, also where `open` failed or never came. */
   close(): Promise<void>
   /** Records behind the end of what a reader of committed records can see, where known. */
   lag?(): bigint | undefined
@@ -94,6 +95,10 @@ export interface SinkWriter<T> extends Partial<CheckpointedFunction>, Partial<Ch
    * before snapshotState.
    */
   passBarrier?(checkpointId: number): void | Promise<void>
+  /**
+   * Comes once, also where `open` failed or never came. Unless the context's signal has aborted, what was invoked and
+   * belongs to no transaction must have been written when this resolves: a job without checkpoints has no other flush.
+   */
   close(): Promise<void>
 }
 

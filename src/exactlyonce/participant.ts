@@ -37,8 +37,10 @@ export type AbortOutcome = 'aborted' | 'committed'
 
 export interface LostTransaction {
   readonly checkpointId: number
+  /** Or what else names it outside. */
   readonly transactionalId: string
   readonly producerId: string
+  /** -1 where it is none of Kafka's. */
   readonly producerEpoch: number
   readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly firstOffset: string }[]
   readonly ageMs: number
@@ -47,8 +49,8 @@ export interface LostTransaction {
 
 /** Whether the world knows of commits that the chosen checkpoint does not contain. */
 export type LedgerFinding =
+  /** `checkpointIdMax` is the highest id that was found out there; -1 where there is none. */
   | { readonly kind: 'consistent'; readonly checkpointIdMax: number }
-  /** `contains` tells whether some other checkpoint's snapshot would explain all that was found. */
   | { readonly kind: 'unexplained'; readonly details: string }
 
 /**

@@ -1,0 +1,44 @@
+// What a failure means for the job: whether trying again makes sense, and what the user is told. One decision, in one
+// place.
+import { BugError, KafkaError } from '../client/index.ts'
+import { JobError } from './errors.ts'
+
+export interface Failure {
+  /** What `done` rejects with when no restart follows. */
+  readonly error: Error
+  readonly isFatal: boolean
+}
+
+/** Errors of the client that a restart would meet again. */
+const lastingCodes: ReadonlySet<string> = new Set([
+  'INVALID_OPTION',
+  'INVALID_STATE',
+  'SPEAKS_TLS',
+  'SPEAKS_HTTP',
+  'BROKER_TOO_OLD',
+  'BUFFER_FULL'
+])
+
+/** Kafka's error code PRODUCER_FENCED. */
+const producerFenced = 90
+
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof JobError) return { error: thrown, isFatal: thrown.fatal }
+  if (thrown instanceof BugError) return { error: thrown, isFatal: true }
+  if (thrown instanceof KafkaError) return kafkaFailure(thrown)
+  const what = thrown instanceof Error ? thrown.message : String(thrown)
+  return { error: new JobError('JOB_FAILED', `The job failed: ${what}`, { cause: thrown }), isFatal: false }
+}
+
+function kafkaFailure(error: KafkaError): Failure {
+  if (error.code === 'PRODUCER_FENCED' || error.kafkaCode === producerFenced) {
+    const fenced = new JobError('JOB_FENCED', 'Another run of this job has taken over its transactional ids.', {
+      fatal: true,
+      nextStep: 'Run one process of a job at a time, and give each job a transactionalIdPrefix of its own.',
+      cause: error
+    })
+    return { error: fenced, isFatal: true }
+  }
+  const isFatal = error.fatal || lastingCodes.has(error.code)
+  return { error: new JobError('JOB_FAILED', error.message, { fatal: isFatal, cause: error }), isFatal }
+}
