@@ -67,16 +67,34 @@ function reachesOut(node: ts.Node): string | undefined {
   }
   if (ts.isCallExpression(node) && node.expression.getText() === 'Date') return 'Date()'
   if (!ts.isIdentifier(node) || !forbiddenGlobals.has(node.text)) return undefined
-  return isFreeVariable(node) ? node.text : undefined
+  return isVariable(node) && !isDeclaredAround(node) ? node.text : undefined
 }
 
-function isFreeVariable(node: ts.Identifier): boolean {
+function isVariable(node: ts.Identifier): boolean {
   const { parent } = node
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node
   if (ts.isShorthandPropertyAssignment(parent)) return true
   if (ts.isPropertyAssignment(parent) || ts.isBindingElement(parent)) return parent.initializer === node
   const isName = 'name' in parent && parent.name === node
   return !isName && !ts.isImportSpecifier(parent) && !ts.isExportSpecifier(parent) && !ts.isQualifiedName(parent)
+}
+
+/** Whether a parameter or a variable of that name hides the global one. */
+function isDeclaredAround(node: ts.Identifier): boolean {
+  for (let scope: ts.Node = node.parent; !ts.isSourceFile(scope); scope = scope.parent) {
+    if (ts.isFunctionLike(scope) && scope.parameters.some(({ name }) => binds(name, node.text))) return true
+    if (!ts.isBlock(scope) && !ts.isCaseOrDefaultClause(scope)) continue
+    for (const statement of scope.statements) {
+      if (!ts.isVariableStatement(statement)) continue
+      if (statement.declarationList.declarations.some(({ name }) => binds(name, node.text))) return true
+    }
+  }
+  return false
+}
+
+function binds(name: ts.BindingName, text: string): boolean {
+  if (ts.isIdentifier(name)) return name.text === text
+  return name.elements.some((element) => ts.isBindingElement(element) && binds(element.name, text))
 }
 
 test('nothing but src/runtime touches the world outside', () => {
@@ -100,6 +118,8 @@ describe('this rule', () => {
     'const id = crypto.randomUUID()',
     'const s = AbortSignal.timeout(5)',
     'globalThis.setTimeout(f, 1)',
+    'function f() { return process.pid } function g(process: Process) { return process }',
+    'function f(a = process.pid) { return a }',
     `import { connect } from 'node:net'`,
     `import type { Socket } from 'node:tls'`,
     `export { readFile } from 'node:fs/promises'`,
@@ -116,6 +136,8 @@ describe('this rule', () => {
     'const runtime = { process: identity, setTimeout: f }',
     'class A { get process() { return 1 } }',
     'function f({ process: other }: Options) { return other }',
+    'function f(process: Process) { return () => process(1) }',
+    'function f() { const { a: [process] } = operator; return { process } }',
     'let until: Date | undefined',
     '// setTimeout in a comment',
     `const text = 'setTimeout'`,
