@@ -162,7 +162,7 @@ export function value<T, const O extends RuleOptions<T>>(
 }
 
 /** An object with these methods. */
-export function withMethods<T extends object, const O extends RuleOptions<T>>(
+export function withMethods<T extends object, const O extends RuleOptions<T> = RuleOptions<T>>(
   what: string,
   methods: readonly (keyof T & string)[],
   options?: O

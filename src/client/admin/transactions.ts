@@ -10,7 +10,7 @@ import { brokerError, KafkaError } from '../errors.ts'
 import { askLeaders, groupBy, keyOfPartition, partitionsByTopic } from './partitions.ts'
 
 /** State of a transactional id, as the coordinator names it; a newer broker may have others. */
-export type TransactionState =
+export type BrokerTransactionState =
   | 'Empty'
   | 'Ongoing'
   | 'PrepareCommit'
@@ -22,7 +22,7 @@ export type TransactionState =
   | (string & {})
 
 export interface TransactionFilter {
-  readonly states?: readonly TransactionState[]
+  readonly states?: readonly BrokerTransactionState[]
   readonly producerIds?: readonly bigint[]
   /** Only transactions that have been running for longer; needs Kafka 3.8 (KIP-994). Milliseconds. */
   readonly durationMsMin?: number
@@ -35,7 +35,7 @@ export interface TransactionFilter {
 export interface ListedTransaction {
   readonly transactionalId: string
   readonly producerId: bigint
-  readonly state: TransactionState
+  readonly state: BrokerTransactionState
   /** Node id of the coordinator that listed it. */
   readonly coordinatorId: number
 }
@@ -108,7 +108,7 @@ function patternOfPrefix(prefix: string): string | null {
 
 export interface TransactionDescription {
   readonly transactionalId: string
-  readonly state: TransactionState
+  readonly state: BrokerTransactionState
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly transactionTimeoutMs: number
