@@ -1,0 +1,10 @@
+// The door of the producer's folder for the rest of the client.
+export { producerContradictions, producerRules } from './options.ts'
+export type { CheckedProducerOptions, ProducerMessage, ProducerOptions, RecordMetadata } from './options.ts'
+export type { PartitionQueue, ProducerIdentity } from './partition_queue.ts'
+export type { Partitioner } from './partitioner.ts'
+export { Producer } from './producer.ts'
+export type { WaitOptions } from './producer.ts'
+export { RecordStream } from './record_stream.ts'
+export type { WriteContext } from './sender.ts'
+export { TopicRoutes } from './topic_routes.ts'

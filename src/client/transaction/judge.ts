@@ -1,0 +1,255 @@
+// The verdict on a transaction that its coordinator no longer takes for open: an error code cannot tell "committed
+// before" from "lost", so the witness, the control records and, at last, the state of the coordinator are asked, the
+// most telling first. Owns the order of the questions and what their answers mean together. KIP-98, KIP-447, KIP-664.
+import { errorCode, errorByCode } from '../../protocol/index.ts'
+import { describeTransactions } from '../admin/transactions.ts'
+import type { TransactionDescription } from '../admin/transactions.ts'
+import type { Cluster } from '../cluster.ts'
+import { KafkaError } from '../errors.ts'
+import { scanPartition } from './control_scan.ts'
+import type { PartitionEnd } from './control_scan.ts'
+import { initProducerId } from './coordinator_calls.ts'
+import type { CallLimits } from './coordinator_calls.ts'
+import type { Verdict, Witness } from './prepared.ts'
+import type { ResumeTarget } from './resume_target.ts'
+import { readLedger, readSettledLedger } from './witness.ts'
+
+export interface JudgeLimits extends CallLimits {
+  /** Whether InitProducerId, which fences every producer of the id, may be used as part of the proof. */
+  readonly mayInitProducerId: boolean
+}
+
+/** Markers of a transaction that has just ended come a little later, milliseconds. */
+const markerWaitMs = 5_000
+const markerBackoffMs = 2
+const markerBackoffMsMax = 200
+const scansMax = 8
+
+/** A ledger that was empty before may be empty again once its group has expired; no sooner than this, milliseconds. */
+const ledgerRetentionMsMin = 24 * 60 * 60 * 1000
+
+/** What became of a transaction whose EndTxn was refused with `code`. Throws KafkaError TRANSACTION_TORN. */
+export async function judge(
+  cluster: Cluster,
+  target: ResumeTarget,
+  code: number,
+  limits: JudgeLimits
+): Promise<Verdict> {
+  const clock = new Clock(cluster, limits)
+  const evidence = [`EndTxn was refused with ${errorByCode(code).name}`]
+  const committed = await witnessShows(cluster, target.witness, clock.left(), evidence)
+  if (committed) return { kind: 'alreadyCommitted' }
+  const described = await describe(cluster, target.transactionalId, clock.left(), evidence)
+  const foreign = foreignness(target, code, described)
+  if (foreign !== undefined) return { kind: 'foreignHandle', evidence: foreign }
+  const scanned = await scanAll(cluster, target, clock, evidence)
+  if (scanned !== undefined) return scanned
+  if (target.witness !== null && limits.mayInitProducerId) {
+    const settled = await judgeByLedger(cluster, target, target.witness, clock, evidence)
+    if (settled !== undefined) return settled
+  } else {
+    const told = judgeByState(target, described)
+    if (told !== undefined) return told
+  }
+  return { kind: 'fenced', evidence: evidence.join('; ') }
+}
+
+/** Whether the ledger shows the witness, which only its own commit can bring about. */
+export async function witnessShows(
+  cluster: Cluster,
+  witness: Witness | null,
+  limits: CallLimits,
+  evidence: string[]
+): Promise<boolean> {
+  if (witness === null) return false
+  const { groupId, topic, partition, randomId } = witness
+  const entry = await readLedger(cluster, { groupId, topic, partition, requireStable: false, ...limits })
+  if (entry.kind === 'witness' && entry.randomId === randomId) return true
+  evidence.push(
+    entry.kind === 'unreadable'
+      ? `the ledger ${groupId} cannot be read (${errorByCode(entry.errorCode).name})`
+      : `the ledger ${groupId} shows ${entry.kind === 'witness' ? 'another transaction' : 'no transaction'}`
+  )
+  return false
+}
+
+/** The state that the coordinator holds; undefined where the id is unknown, 'untold' where it cannot be asked. */
+export type Described = TransactionDescription | 'unknownId' | 'untold'
+
+export async function describe(
+  cluster: Cluster,
+  transactionalId: string,
+  limits: CallLimits,
+  evidence: string[]
+): Promise<Described> {
+  const { deadlineMs, signal } = limits
+  try {
+    const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+    const described = (await describeTransactions(cluster, [transactionalId], options)).get(transactionalId)
+    if (described === undefined) {
+      evidence.push('the coordinator does not know the transactional id')
+      return 'unknownId'
+    }
+    const { state, producerId, producerEpoch } = described
+    evidence.push(`the coordinator holds producerId ${producerId}, epoch ${producerEpoch}, ${state}`)
+    return described
+  } catch (error) {
+    // Brokers before Kafka 3.0 have no such request, and not everybody may send it.
+    if (!(error instanceof KafkaError) || (error.code !== 'BROKER_TOO_OLD' && error.code !== 'BROKER_ERROR')) throw error
+    evidence.push(`the coordinator's state cannot be read (${error.kafkaName ?? error.code})`)
+    return 'untold'
+  }
+}
+
+// Whether the handle can never have been right on this cluster.
+function foreignness(target: ResumeTarget, code: number, described: Described): string | undefined {
+  const { transactionalId, producerId, producerEpoch } = target
+  if (typeof described === 'object' && described.producerId === producerId) {
+    if (described.producerEpoch >= producerEpoch) return undefined
+    return `${transactionalId} has not reached epoch ${producerEpoch}, only ${described.producerEpoch}`
+  }
+  if (target.isOwn || code !== errorCode.INVALID_PRODUCER_ID_MAPPING) return undefined
+  return typeof described === 'object'
+    ? `${transactionalId} has producerId ${described.producerId}, not ${producerId}`
+    : `${transactionalId} does not have producerId ${producerId}`
+}
+
+async function scanAll(
+  cluster: Cluster,
+  target: ResumeTarget,
+  clock: Clock,
+  evidence: string[]
+): Promise<Verdict | undefined> {
+  const { partitions } = target
+  if (partitions.length === 0) return undefined
+  const giveUpMs = cluster.runtime.monotonicMs() + Math.min(markerWaitMs, clock.left().deadlineMs)
+  let backoffMs = markerBackoffMs
+  for (;;) {
+    const ends = await scanOnce(cluster, target, clock)
+    const isWaiting = ends.some(({ kind }) => kind === 'open')
+    if (isWaiting && cluster.runtime.monotonicMs() + backoffMs < giveUpMs) {
+      await cluster.runtime.sleep(backoffMs, clock.left().signal)
+      backoffMs = Math.min(backoffMs * 2, markerBackoffMsMax)
+      continue
+    }
+    return verdictOf(target, ends, evidence)
+  }
+}
+
+async function scanOnce(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<PartitionEnd[]> {
+  const { partitions } = target
+  const ends: PartitionEnd[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < partitions.length; i = next++) {
+      ends[i] = await scanPartition(cluster, target, partitions[i]!, clock.left())
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(scansMax, partitions.length) }, worker))
+  return ends
+}
+
+/** What the ends in the partitions mean together. Throws KafkaError TRANSACTION_TORN. Pure. */
+export function verdictOf(
+  target: Pick<ResumeTarget, 'transactionalId' | 'partitions'>,
+  ends: readonly PartitionEnd[],
+  evidence: string[]
+): Verdict | undefined {
+  const place = (kind: PartitionEnd['kind']): string | undefined => {
+    const at = ends.findIndex((end) => end.kind === kind)
+    const partition = target.partitions[at]
+    const end = ends[at]
+    if (partition === undefined || end === undefined) return undefined
+    const marker = 'markerOffset' in end ? ` (marker at offset ${end.markerOffset})` : ''
+    return `${partition.topic}:${partition.partition}${marker}`
+  }
+  const committed = place('committed')
+  const aborted = place('aborted')
+  if (committed !== undefined && aborted !== undefined) {
+    const message = `The transaction of ${target.transactionalId} is committed in ${committed} and aborted in ${aborted}.`
+    throw new KafkaError('TRANSACTION_TORN', message, { fatal: true })
+  }
+  if (committed !== undefined) return { kind: 'alreadyCommitted' }
+  if (aborted !== undefined) return { kind: 'lost', evidence: [...evidence, `it is aborted in ${aborted}`].join('; ') }
+  const open = place('open')
+  if (open !== undefined) evidence.push(`no marker of it is in ${open}`)
+  for (const end of ends) if (end.kind === 'unknown') evidence.push(end.reason)
+  return undefined
+}
+
+// Nothing of the id is open once InitProducerId has answered; then a witness that is not there will never be.
+async function judgeByLedger(
+  cluster: Cluster,
+  target: ResumeTarget,
+  witness: Witness,
+  clock: Clock,
+  evidence: string[]
+): Promise<Verdict | undefined> {
+  const { transactionalId, transactionTimeoutMs } = target
+  const init = await initProducerId(cluster, transactionalId, transactionTimeoutMs, undefined, clock.left())
+  if (init.errorCode !== errorCode.NONE) {
+    evidence.push(`InitProducerId was refused with ${errorByCode(init.errorCode).name}`)
+    return undefined
+  }
+  const entry = await readSettledLedger(cluster, witness, clock.left())
+  if (entry.kind === 'unreadable' || entry.kind === 'unstable') {
+    evidence.push(`the ledger ${witness.groupId} cannot be read any more`)
+    return undefined
+  }
+  if (entry.kind === 'witness') {
+    if (entry.randomId === witness.randomId) return { kind: 'alreadyCommitted' }
+    if (entry.randomId !== witness.previousRandomId) {
+      evidence.push(`the ledger ${witness.groupId} has moved on to a transaction that is not known here`)
+      return undefined
+    }
+    evidence.push(`with nothing of ${transactionalId} open, its ledger still shows the transaction before`)
+    return { kind: 'lost', evidence: evidence.join('; ') }
+  }
+  const ageMs = cluster.runtime.nowMs() - target.startedAtMs
+  if (witness.previousRandomId !== null || ageMs > ledgerRetentionMsMin) {
+    evidence.push(`the ledger ${witness.groupId} is empty, so what it showed has expired or was deleted`)
+    return undefined
+  }
+  evidence.push(`with nothing of ${transactionalId} open, its ledger is still empty`)
+  return { kind: 'lost', evidence: evidence.join('; ') }
+}
+
+/**
+ * What the coordinator's state alone tells: something only while nothing else has happened to the id. On transaction
+ * version 2 each transaction has an epoch of its own, and its end leaves the next one. Pure.
+ */
+export function judgeByState(
+  target: Pick<ResumeTarget, 'producerId' | 'producerEpoch' | 'transactionVersion'>,
+  described: Described
+): Verdict | undefined {
+  if (typeof described !== 'object' || described.producerId !== target.producerId) return undefined
+  const { state, producerEpoch } = described
+  const ahead = producerEpoch - target.producerEpoch
+  const isCommit = state === 'CompleteCommit' || state === 'PrepareCommit'
+  const isAbort = state === 'CompleteAbort' || state === 'PrepareAbort'
+  const endEpochs = target.transactionVersion === 2 ? [1] : [0]
+  if (isCommit && endEpochs.includes(ahead)) return { kind: 'alreadyCommitted' }
+  // A timeout or a successor aborts under the next epoch, in every version.
+  if (isAbort && (endEpochs.includes(ahead) || ahead === 1)) {
+    return { kind: 'lost', evidence: `the coordinator holds it as ${state}` }
+  }
+  return undefined
+}
+
+/** Hands out what is left of the caller's time. */
+export class Clock {
+  private readonly cluster: Cluster
+  private readonly limits: CallLimits
+  private readonly endMs: number
+
+  constructor(cluster: Cluster, limits: CallLimits) {
+    this.cluster = cluster
+    this.limits = limits
+    this.endMs = cluster.runtime.monotonicMs() + limits.deadlineMs
+  }
+
+  left(): CallLimits {
+    const deadlineMs = Math.max(1, this.endMs - this.cluster.runtime.monotonicMs())
+    return { deadlineMs, signal: this.limits.signal }
+  }
+}

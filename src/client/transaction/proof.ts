@@ -1,0 +1,156 @@
+// The proof that a decided transaction is complete: every partition has its marker and the witness is readable as final.
+// A coordinator writes markers after its decision, and a real one forgets that of a partition which has no leader at
+// that moment (KAFKA-20734); such a partition is named, and can be given the marker. KIP-664.
+import { errorCode } from '../../protocol/index.ts'
+import { supportsRequireStable } from '../admin/group_offsets.ts'
+import { groupBy, keyOfPartition } from '../admin/partitions.ts'
+import { describeProducers, writeTxnMarkers } from '../admin/transactions.ts'
+import type { Cluster, TopicPartition } from '../cluster.ts'
+import { KafkaError } from '../errors.ts'
+import { scanPartition } from './control_scan.ts'
+import type { CallLimits } from './coordinator_calls.ts'
+import { Clock } from './judge.ts'
+import type { HangingPartition, Proof, Witness } from './prepared.ts'
+import type { ResumeTarget } from './resume_target.ts'
+import { readLedger } from './witness.ts'
+
+/** Where groups keep their offsets; the witness is a record there. */
+const offsetsTopic = '__consumer_offsets'
+const firstBackoffMs = 1
+const backoffMsMax = 100
+
+/**
+ * Waits until nothing of the transaction is open in any partition and its witness is final; answers what still hangs
+ * after `proofDeadlineMs`. Rejects with KafkaError DEADLINE_EXCEEDED where a leader cannot be asked in that time, a
+ * broker's error, or the signal's reason.
+ */
+export async function prove(
+  cluster: Cluster,
+  target: ResumeTarget,
+  limits: CallLimits & { readonly proofDeadlineMs: number }
+): Promise<Proof> {
+  const clock = new Clock(cluster, limits)
+  const giveUpMs = cluster.runtime.monotonicMs() + limits.proofDeadlineMs
+  let backoffMs = firstBackoffMs
+  for (;;) {
+    const hanging = await openPartitions(cluster, target, clock)
+    const isWitnessOpen = target.witness !== null && (await isUnstable(cluster, target.witness, clock.left()))
+    if (hanging.length === 0 && !isWitnessOpen) return { kind: 'proven' }
+    if (cluster.runtime.monotonicMs() + backoffMs >= giveUpMs) {
+      if (isWitnessOpen && target.witness !== null) {
+        hanging.push(await hangingWitness(cluster, target, target.witness, clock))
+      }
+      return { kind: 'hanging', partitions: hanging }
+    }
+    await cluster.runtime.sleep(backoffMs, limits.signal)
+    backoffMs = Math.min(backoffMs * 2, backoffMsMax)
+  }
+}
+
+/**
+ * Writes the missing markers with the result that was decided. Needs CLUSTER_ACTION; rejects with KafkaError BROKER_ERROR
+ * (CLUSTER_AUTHORIZATION_FAILED, 31) without it. WriteTxnMarkers.
+ */
+export async function repair(
+  cluster: Cluster,
+  target: ResumeTarget,
+  proof: Proof,
+  decided: 'commit' | 'abort',
+  limits: CallLimits
+): Promise<void> {
+  if (proof.kind === 'proven') return
+  const { deadlineMs, signal } = limits
+  const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+  const groups = groupBy(proof.partitions, (one) => `${one.producerEpoch}/${one.coordinatorEpoch}`)
+  for (const partitions of groups.values()) {
+    const [first] = partitions
+    if (first === undefined) continue
+    const markers = {
+      producerId: target.producerId,
+      producerEpoch: first.producerEpoch,
+      result: decided,
+      // Below 0 where no coordinator has ever written a marker there.
+      coordinatorEpoch: Math.max(0, first.coordinatorEpoch),
+      partitions
+    }
+    await writeTxnMarkers(cluster, markers, options)
+  }
+}
+
+async function openPartitions(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<HangingPartition[]> {
+  if (target.partitions.length === 0) return []
+  try {
+    return await describeOpen(cluster, target, target.partitions, clock)
+  } catch (error) {
+    if (!(error instanceof KafkaError) || error.code !== 'BROKER_TOO_OLD') throw error
+    return scanOpen(cluster, target, clock)
+  }
+}
+
+async function describeOpen(
+  cluster: Cluster,
+  target: ResumeTarget,
+  partitions: readonly (TopicPartition & { readonly firstOffset: string })[],
+  clock: Clock
+): Promise<HangingPartition[]> {
+  const { deadlineMs, signal } = clock.left()
+  const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+  const producers = await describeProducers(cluster, partitions, options)
+  return partitions.flatMap(({ topic, partition, firstOffset }) => {
+    const own = producers.get(keyOfPartition(topic, partition))?.find((one) => one.producerId === target.producerId)
+    if (own === undefined || own.currentTxnStartOffset < 0n) return []
+    // A transaction that begins behind the first record of this one is a later one.
+    const first = BigInt(firstOffset)
+    if (first >= 0n && own.currentTxnStartOffset > first) return []
+    const { producerEpoch, coordinatorEpoch, currentTxnStartOffset } = own
+    return [{ topic, partition, producerEpoch, coordinatorEpoch, currentTxnStartOffset }]
+  })
+}
+
+// Brokers before Kafka 2.8 do not tell of producers: the log does.
+async function scanOpen(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<HangingPartition[]> {
+  const hanging: HangingPartition[] = []
+  for (const one of target.partitions) {
+    const end = await scanPartition(cluster, target, one, clock.left())
+    if (end.kind !== 'open') continue
+    const { topic, partition, firstOffset } = one
+    const { producerEpoch } = target
+    hanging.push({ topic, partition, producerEpoch, coordinatorEpoch: -1, currentTxnStartOffset: BigInt(firstOffset) })
+  }
+  return hanging
+}
+
+// Brokers before Kafka 2.5 cannot tell; their answer counts as final.
+async function isUnstable(cluster: Cluster, witness: Witness, limits: CallLimits): Promise<boolean> {
+  const { groupId, topic, partition } = witness
+  if (!(await supportsRequireStable(cluster, groupId, limits.signal))) return false
+  const entry = await readLedger(cluster, { groupId, topic, partition, requireStable: true, ...limits })
+  return entry.kind === 'unstable'
+}
+
+async function hangingWitness(
+  cluster: Cluster,
+  target: ResumeTarget,
+  { groupId }: Witness,
+  clock: Clock
+): Promise<HangingPartition> {
+  const { producerEpoch } = target
+  const offsets = (await cluster.topics([offsetsTopic])).get(offsetsTopic)
+  const partition = partitionOfGroup(groupId, offsets?.partitions.length ?? 1)
+  const unknown = { topic: offsetsTopic, partition, producerEpoch, coordinatorEpoch: -1, currentTxnStartOffset: -1n }
+  try {
+    const [found] = await describeOpen(cluster, target, [{ topic: offsetsTopic, partition, firstOffset: '-1' }], clock)
+    return found ?? unknown
+  } catch (error) {
+    // Few may read the topic of the offsets.
+    if (!(error instanceof KafkaError) || error.kafkaCode !== errorCode.TOPIC_AUTHORIZATION_FAILED) throw error
+    return unknown
+  }
+}
+
+/** The partition of __consumer_offsets that holds a group. Source: GroupCoordinatorService.partitionFor. */
+export function partitionOfGroup(groupId: string, partitionCount: number): number {
+  let hash = 0
+  for (let i = 0; i < groupId.length; i++) hash = (Math.imul(31, hash) + groupId.charCodeAt(i)) | 0
+  return (hash === -0x80000000 ? 0 : Math.abs(hash)) % partitionCount
+}

@@ -1,0 +1,31 @@
+// Owns the one shape in which a transaction is settled, whether its handle is ours or another client's: numbers as
+// numbers, checked. Pure.
+import type { PreparedPartition, PreparedTransaction, Witness } from './prepared.ts'
+import type { TransactionOwner } from './coordinator_calls.ts'
+
+export interface ResumeTarget extends TransactionOwner {
+  readonly transactionVersion: 0 | 1 | 2
+  readonly endTxnVersion: number
+  readonly transactionTimeoutMs: number
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number
+  readonly partitions: readonly PreparedPartition[]
+  readonly witness: Witness | null
+  /** Whether this cluster is known to have given out the producer id; not so for another client's word. */
+  readonly isOwn: boolean
+}
+
+export function targetOf(handle: PreparedTransaction): ResumeTarget {
+  return {
+    transactionalId: handle.transactionalId,
+    producerId: BigInt(handle.producerId),
+    producerEpoch: handle.producerEpoch,
+    transactionVersion: handle.transactionVersion,
+    endTxnVersion: handle.endTxnVersion,
+    transactionTimeoutMs: handle.transactionTimeoutMs,
+    startedAtMs: handle.startedAtMs,
+    partitions: handle.partitions,
+    witness: handle.witness,
+    isOwn: true
+  }
+}

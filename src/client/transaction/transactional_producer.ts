@@ -1,0 +1,276 @@
+// The transactional producer: one transactional id, one transaction at a time, back to back without fixed delays. Owns
+// the producer id and epoch between transactions: adopts what EndTxn answers (KIP-890), or takes the next epoch before
+// the next write (KIP-360), and never takes the id from a producer that came later. KIP-98.
+import { errorCode } from '../../protocol/index.ts'
+import { describeTransactions } from '../admin/transactions.ts'
+import type { Cluster } from '../cluster.ts'
+import { assert, brokerError, KafkaError } from '../errors.ts'
+import { TopicRoutes } from '../producer/index.ts'
+import type { ProducerIdentity } from '../producer/index.ts'
+import { initProducerId } from './coordinator_calls.ts'
+import type { CallLimits } from './coordinator_calls.ts'
+import { checkTransactionalOptions } from './options.ts'
+import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions } from './options.ts'
+import type { Witness } from './prepared.ts'
+import { newRandomId } from './random_id.ts'
+import { TransactionSession } from './session.ts'
+import { fencedError, Transaction } from './transaction.ts'
+import type { BeginTransactionOptions, FirstPartition, TransactionEnd, TransactionHost } from './transaction.ts'
+import { ledgerGroupOf, readLedger } from './witness.ts'
+
+const initDeadlineMs = 60_000
+
+export class TransactionalProducer {
+  readonly transactionalId: string
+  private readonly cluster: Cluster
+  private readonly options: CheckedTransactionalProducerOptions
+  private readonly routes: TopicRoutes
+  private identity: ProducerIdentity | undefined
+  /** Below transaction version 2, or after an end that is not known: the next epoch must be taken before a write. */
+  private needsNextEpoch = false
+  private fenced: KafkaError | undefined
+  private current: Transaction | undefined
+  private closed: Promise<void> | undefined
+  /** One request for an identity at a time. */
+  private taking: Promise<unknown> = Promise.resolve()
+  private ledgerPlace: FirstPartition | undefined
+  /** What the ledger shows; undefined where it was not read yet. */
+  private lastWitness: { readonly offset: bigint; readonly randomId: string | null } | undefined
+
+  /** Throws KafkaError INVALID_OPTION. */
+  constructor(cluster: Cluster, options: TransactionalProducerOptions) {
+    this.cluster = cluster
+    this.options = checkTransactionalOptions(options)
+    this.transactionalId = this.options.transactionalId
+    this.routes = new TopicRoutes(cluster)
+    if (this.options.ledger !== 'none') this.ledgerPlace = this.options.ledger
+  }
+
+  /**
+   * Takes the transactional id: fences every other producer of it and ends what it left open. Not needed before
+   * `beginTransaction`, which does it at the first write. Never to be called while a prepared transaction of the id waits
+   * for its end: that would be lost. Rejects with KafkaError: BROKER_ERROR, such as INVALID_TRANSACTION_TIMEOUT (50) with
+   * the numbers or a missing permission, DEADLINE_EXCEEDED after a minute, INVALID_STATE while a transaction is under
+   * way. InitProducerId, KIP-98.
+   */
+  async init(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<{
+    producerId: bigint
+    producerEpoch: number
+  }> {
+    this.checkUsable()
+    if (this.current !== undefined && !this.current.isOver) throw this.busy()
+    await this.current?.settle()
+    const identity = await this.inTurn(() => this.takeId({ deadlineMs: initDeadlineMs, signal: options.signal }))
+    return { producerId: identity.producerId, producerEpoch: identity.producerEpoch }
+  }
+
+  /**
+   * Begins a transaction, without asking anybody. Throws KafkaError: INVALID_STATE while the one before is not over,
+   * PRODUCER_FENCED, CLOSED. One that has failed and was not aborted is aborted first, at the first write of this one.
+   */
+  beginTransaction(options: BeginTransactionOptions = {}): Transaction {
+    this.checkUsable()
+    checkBegin(options)
+    const previous = this.current
+    if (previous !== undefined && !previous.isOver) throw this.busy()
+    const transaction = new Transaction(this.host(previous), options)
+    this.current = transaction
+    return transaction
+  }
+
+  /** Aborts an open transaction and ends. A prepared one stays as it is: its handle can end it. */
+  close(): Promise<void> {
+    this.closed ??= this.end()
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async end(): Promise<void> {
+    await this.current?.settle()
+    this.routes.close()
+  }
+
+  private host(previous: Transaction | undefined): TransactionHost {
+    const { cluster, routes, options } = this
+    return {
+      cluster,
+      routes,
+      options,
+      openSession: async () => {
+        await previous?.settle()
+        return this.inTurn(() => this.openSession())
+      },
+      newWitness: (first, begin) => this.newWitness(first, begin),
+      recover: async () => {
+        await this.inTurn(() => this.takeNextEpoch())
+      },
+      ended: (end, committed) => this.ended(end, committed)
+    }
+  }
+
+  private ended(end: TransactionEnd, committed: Witness | null): void {
+    if (committed !== null) {
+      this.lastWitness = { offset: BigInt(committed.offset), randomId: committed.randomId }
+    }
+    switch (end.kind) {
+      case 'unused':
+        return
+      case 'ended':
+        if (end.next === undefined) this.needsNextEpoch = true
+        else this.identity = end.next
+        return
+      case 'unclear':
+        this.needsNextEpoch = true
+        return
+      case 'fenced':
+        this.fenced = end.error
+    }
+  }
+
+  private async openSession(): Promise<TransactionSession> {
+    if (this.fenced !== undefined) throw this.fenced
+    const transactionVersion = await this.cluster.transactionVersion()
+    if (this.identity === undefined) await this.takeId(this.limits())
+    else if (this.needsNextEpoch) await this.takeNextEpoch()
+    const { identity, transactionalId } = this
+    assert(identity !== undefined && identity.producerId >= 0n, 'a transaction needs a producer id')
+    const owner = { transactionalId, ...identity }
+    return new TransactionSession(this.cluster, owner, transactionVersion, this.limits())
+  }
+
+  private limits(): CallLimits {
+    return { deadlineMs: this.options.deliveryTimeoutMs }
+  }
+
+  private async takeId(limits: CallLimits): Promise<ProducerIdentity> {
+    const { transactionalId, options } = this
+    const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, undefined, limits)
+    if (answer.errorCode !== errorCode.NONE) throw this.initError(answer.errorCode)
+    return this.adopt(answer)
+  }
+
+  private async takeNextEpoch(): Promise<ProducerIdentity> {
+    if (this.identity === undefined) return this.takeId(this.limits())
+    const { identity } = this
+    const code = await this.tryNextEpoch(identity)
+    if (code === errorCode.NONE) return this.identity
+    if (code !== errorCode.PRODUCER_FENCED && code !== errorCode.INVALID_PRODUCER_EPOCH) throw this.initError(code)
+    const present = await this.presentEpoch(identity)
+    if (present !== undefined && (await this.tryNextEpoch(present)) === errorCode.NONE) return this.identity
+    this.fenced = fencedError(this.transactionalId, 'another producer has taken its transactional id')
+    throw this.fenced
+  }
+
+  // The next epoch, given that this one is the latest; the code where it is not.
+  private async tryNextEpoch(from: ProducerIdentity): Promise<number> {
+    const { transactionalId, options } = this
+    const limits = this.limits()
+    const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, from, limits)
+    if (answer.errorCode === errorCode.NONE) this.adopt(answer)
+    return answer.errorCode
+  }
+
+  // The coordinator itself goes one epoch further when a transaction times out, or when it answers EndTxn; whether it
+  // was that, and not another producer, shows in its state.
+  private async presentEpoch(identity: ProducerIdentity): Promise<ProducerIdentity | undefined> {
+    try {
+      const described = await describeTransactions(this.cluster, [this.transactionalId], this.limits())
+      const found = described.get(this.transactionalId)
+      if (found === undefined || !/^(Complete|Prepare)(Abort|Commit)$/.test(found.state)) return undefined
+      const { producerId, producerEpoch } = found
+      const isNext = producerId === identity.producerId && producerEpoch === identity.producerEpoch + 1
+      return isNext ? { producerId, producerEpoch } : undefined
+    } catch (error) {
+      // Brokers before Kafka 3.0 cannot tell.
+      this.cluster.logger.debug(`${this.transactionalId}: its state cannot be read`, { error: String(error) })
+      return undefined
+    }
+  }
+
+  private adopt(identity: ProducerIdentity): ProducerIdentity {
+    const { producerId, producerEpoch } = identity
+    this.identity = { producerId, producerEpoch }
+    this.needsNextEpoch = false
+    return this.identity
+  }
+
+  private initError(code: number): KafkaError {
+    const { transactionalId, options } = this
+    const what =
+      code === errorCode.INVALID_TRANSACTION_TIMEOUT
+        ? `InitProducerId of ${transactionalId} with transactionTimeoutMs ${options.transactionTimeoutMs}`
+        : `InitProducerId of ${transactionalId}`
+    return brokerError(code, what, { api: 'InitProducerId' })
+  }
+
+  private async newWitness(first: FirstPartition, begin: BeginTransactionOptions): Promise<Witness | undefined> {
+    const { ledger } = this.options
+    if (ledger === 'none') return undefined
+    this.ledgerPlace ??= first
+    const { topic, partition } = this.ledgerPlace
+    const groupId = ledger?.groupId ?? ledgerGroupOf(this.transactionalId)
+    const { checkpointId, previousRandomId } = begin
+    if (checkpointId === undefined || previousRandomId === undefined) {
+      this.lastWitness ??= await this.readWitness(groupId, topic, partition)
+    }
+    return {
+      groupId,
+      topic,
+      partition,
+      offset: (checkpointId ?? this.nextCount()).toString(),
+      randomId: newRandomId(this.cluster.runtime),
+      previousRandomId: previousRandomId === undefined ? (this.lastWitness?.randomId ?? null) : previousRandomId
+    }
+  }
+
+  private nextCount(): bigint {
+    return (this.lastWitness?.offset ?? -1n) + 1n
+  }
+
+  private async readWitness(
+    groupId: string,
+    topic: string,
+    partition: number
+  ): Promise<{ offset: bigint; randomId: string | null }> {
+    const limits = this.limits()
+    const entry = await readLedger(this.cluster, { groupId, topic, partition, requireStable: false, ...limits })
+    if (entry.kind === 'unreadable') throw brokerError(entry.errorCode, `Reading the ledger ${groupId}`)
+    if (entry.kind !== 'witness') return { offset: -1n, randomId: null }
+    const randomId = /^[0-9a-f]{32}$/.test(entry.randomId) ? entry.randomId : null
+    return { offset: entry.offset, randomId }
+  }
+
+  // Two requests for an identity at once would fence each other.
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.taking.then(work, work)
+    this.taking = turn.catch(() => {})
+    return turn
+  }
+
+  private checkUsable(): void {
+    if (this.closed !== undefined) throw new KafkaError('CLOSED', `The producer of ${this.transactionalId} is closed.`)
+    if (this.fenced !== undefined) throw this.fenced
+  }
+
+  private busy(): KafkaError {
+    const state = this.current?.state ?? 'open'
+    return new KafkaError(
+      'INVALID_STATE',
+      `${this.transactionalId} has a transaction that is ${state}; there is one at a time.`,
+      { nextStep: 'Commit or abort it first.' }
+    )
+  }
+}
+
+function checkBegin({ checkpointId, previousRandomId }: BeginTransactionOptions): void {
+  if (checkpointId !== undefined && (typeof checkpointId !== 'bigint' || checkpointId < 0n)) {
+    throw new KafkaError('INVALID_OPTION', `checkpointId is ${String(checkpointId)}, but must be a bigint of at least 0.`)
+  }
+  if (typeof previousRandomId === 'string' && !/^[0-9a-f]{32}$/.test(previousRandomId)) {
+    throw new KafkaError('INVALID_OPTION', 'previousRandomId must be 32 hexadecimal digits, or null.')
+  }
+}
+

@@ -1,0 +1,171 @@
+// The commit witness: an offset of a private group, stored inside the transaction, whose metadata is a random id made for
+// that transaction. Whether the group shows it tells whether the transaction was committed, whatever its coordinator has
+// forgotten. Owns reading it, and the read that a coordinator with outdated memory cannot answer. KIP-447.
+import { errorCode } from '../../protocol/index.ts'
+import { commitGroupOffsets, fetchGroupOffsets, supportsRequireStable } from '../admin/group_offsets.ts'
+import { keyOfPartition } from '../admin/partitions.ts'
+import type { Cluster } from '../cluster.ts'
+import { KafkaError } from '../errors.ts'
+import { retry } from '../retry.ts'
+import type { Witness } from './prepared.ts'
+import { newRandomId } from './random_id.ts'
+
+/** The group of an id's witnesses unless the user names another. */
+export function ledgerGroupOf(transactionalId: string): string {
+  return `${transactionalId}.ledger`
+}
+
+export interface ReadLedgerOptions {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+  /** Whether a witness of a transaction that is still open shall be told as `unstable` instead of the one before it. */
+  readonly requireStable: boolean
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds; the cluster's requestTimeoutMs where absent. */
+  readonly deadlineMs?: number
+}
+
+export type LedgerEntry =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'witness'; readonly offset: bigint; readonly randomId: string }
+  /** An open transaction has a witness here. */
+  | { readonly kind: 'unstable' }
+  | { readonly kind: 'unreadable'; readonly errorCode: number }
+
+/**
+ * Reads the witness of the last committed transaction. An absent or older witness alone does not prove that a
+ * transaction was lost. With `requireStable`, brokers before Kafka 2.5 are refused with BROKER_TOO_OLD. Rejects with
+ * KafkaError DEADLINE_EXCEEDED where no coordinator answers. KIP-447, OffsetFetch.
+ */
+export async function readLedger(cluster: Cluster, options: ReadLedgerOptions): Promise<LedgerEntry> {
+  const { groupId, topic, partition, requireStable, signal, deadlineMs } = options
+  const { errorCode: code, offsets } = await fetchGroupOffsets(cluster, {
+    groupId,
+    partitions: [{ topic, partition }],
+    requireStable,
+    signal,
+    ...(deadlineMs === undefined ? {} : { deadlineMs })
+  })
+  return toEntry(code, offsets.get(keyOfPartition(topic, partition)))
+}
+
+/** Where a witness stands. */
+export type WitnessPlace = Pick<Witness, 'groupId' | 'topic' | 'partition'>
+
+interface StoredOffset {
+  readonly offset: bigint
+  readonly metadata: string | null
+  readonly errorCode: number
+}
+
+function toEntry(groupCode: number, stored: StoredOffset | undefined): LedgerEntry {
+  const code = groupCode === errorCode.NONE ? (stored?.errorCode ?? errorCode.NONE) : groupCode
+  if (code === errorCode.UNSTABLE_OFFSET_COMMIT) return { kind: 'unstable' }
+  // A group that nothing was ever stored in, as newer versions of the request say it.
+  if (code === errorCode.GROUP_ID_NOT_FOUND) return { kind: 'empty' }
+  if (code !== errorCode.NONE) return { kind: 'unreadable', errorCode: code }
+  if (stored === undefined || stored.offset < 0n) return { kind: 'empty' }
+  return { kind: 'witness', offset: stored.offset, randomId: stored.metadata ?? '' }
+}
+
+/** How long an offset must stay the same on brokers that cannot tell whether it is stable, milliseconds. */
+const unchangedMs = 1_000
+const unchangedStepMs = 100
+
+/**
+ * Reads the witness so that the answer cannot come from a coordinator that was superseded: a mark is stored in the same
+ * group first, on another partition, and must be in the same answer. To be called after InitProducerId has answered on
+ * the id, so that nothing of it is open. Without requireStable (brokers before Kafka 2.5) the witness must be unchanged
+ * for a second instead. Rejects with KafkaError DEADLINE_EXCEEDED.
+ */
+export async function readSettledLedger(
+  cluster: Cluster,
+  witness: WitnessPlace,
+  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+): Promise<LedgerEntry> {
+  const { runtime, logger, retryBackoffMs, retryBackoffMsMax } = cluster
+  const { groupId } = witness
+  const what = `Reading the witness in ${groupId}`
+  const isStableKnown = await supportsRequireStable(cluster, groupId, limits.signal)
+  const options = { ...limits, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax, what, logger }
+  return retry(runtime, options, async (leftMs) => {
+    const own = { deadlineMs: leftMs, signal: limits.signal }
+    const mark = await storeMark(cluster, witness, own)
+    if (mark.errorCode !== errorCode.NONE) return { done: { kind: 'unreadable', errorCode: mark.errorCode } }
+    const entry = await readBehindMark(cluster, witness, mark, isStableKnown, own)
+    if (entry === undefined || entry.kind === 'unstable') {
+      const reason = entry === undefined ? 'the answer is older than what was just stored' : 'a transaction is open there'
+      return { again: new KafkaError('INVALID_STATE', `${what}: ${reason}.`, { retriable: true }) }
+    }
+    if (isStableKnown || (await isUnchanged(cluster, witness, entry, own))) return { done: entry }
+    return { again: new KafkaError('INVALID_STATE', `${what}: it has just changed.`, { retriable: true }) }
+  })
+}
+
+/** Where marks are stored: a number that no partition has, so that no witness is overwritten. */
+const markPartition = 0x7ffffffe
+
+interface Mark {
+  readonly partition: number
+  readonly metadata: string
+  readonly errorCode: number
+}
+
+async function storeMark(
+  cluster: Cluster,
+  { groupId, topic }: Witness,
+  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+): Promise<Mark> {
+  // Offsets may be stored for partitions that a topic does not have; only the topic must be there.
+  const mark = { partition: markPartition, metadata: `mark ${newRandomId(cluster.runtime)}` }
+  const codes = await commitGroupOffsets(cluster, {
+    groupId,
+    offsets: [{ topic, partition: mark.partition, offset: 0n, metadata: mark.metadata }],
+    ...limits
+  })
+  return { ...mark, errorCode: codes.get(keyOfPartition(topic, mark.partition)) ?? errorCode.UNKNOWN_SERVER_ERROR }
+}
+
+async function readBehindMark(
+  cluster: Cluster,
+  { groupId, topic, partition }: WitnessPlace,
+  mark: Mark,
+  requireStable: boolean,
+  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+): Promise<LedgerEntry | undefined> {
+  const { errorCode: code, offsets } = await fetchGroupOffsets(cluster, {
+    groupId,
+    partitions: [
+      { topic, partition },
+      { topic, partition: mark.partition }
+    ],
+    requireStable,
+    ...limits
+  })
+  if (code === errorCode.NONE && offsets.get(keyOfPartition(topic, mark.partition))?.metadata !== mark.metadata) {
+    return undefined
+  }
+  return toEntry(code, offsets.get(keyOfPartition(topic, partition)))
+}
+
+async function isUnchanged(
+  cluster: Cluster,
+  witness: WitnessPlace,
+  entry: LedgerEntry,
+  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+): Promise<boolean> {
+  const { groupId, topic, partition } = witness
+  for (let waitedMs = 0; waitedMs < unchangedMs; waitedMs += unchangedStepMs) {
+    await cluster.runtime.sleep(unchangedStepMs, limits.signal)
+    const now = await readLedger(cluster, { groupId, topic, partition, requireStable: false, ...limits })
+    if (!isSameEntry(now, entry)) return false
+  }
+  return true
+}
+
+/** Whether both tell of the same witness, or both of none. */
+export function isSameEntry(left: LedgerEntry, right: LedgerEntry): boolean {
+  if (left.kind === 'witness') return right.kind === 'witness' && left.randomId === right.randomId
+  return left.kind === 'empty' && right.kind === 'empty'
+}
