@@ -311,7 +311,7 @@ function operatorStates(
   acknowledged: ReadonlyMap<number, ReadonlyMap<string, SubtaskState>>
 ): ReadonlyMap<string, OperatorState> {
   const operators = new Map<string, SubtaskState[]>()
-  for (const task of [...acknowledged.keys()].sort((left, right) => left - right)) {
+  for (const task of [...acknowledged.keys()].toSorted((left, right) => left - right)) {
     for (const [name, state] of acknowledged.get(task) ?? []) {
       const subtasks = operators.get(name)
       if (subtasks === undefined) operators.set(name, [state])

@@ -110,11 +110,11 @@ function methodOf(kind: OperatorKind, definition: unknown, name: string): UserFu
 
 const arrayFunctions: Readonly<Record<OperatorKind, (call: UserFunction) => ArrayFunction>> = {
   map: (call) => (values) => {
-    const results = new Array<unknown>(values.length)
+    const results: unknown[] = []
     for (let i = 0; i < values.length; i++) {
       const result = call(values[i])
       if (isThenable(result)) return mapRest(call, values, results, i, result)
-      results[i] = result
+      results.push(result)
     }
     return results
   },
@@ -148,10 +148,10 @@ async function mapRest(
   from: number,
   pending: PromiseLike<unknown>
 ): Promise<readonly unknown[]> {
-  results[from] = await pending
+  results.push(await pending)
   for (let i = from + 1; i < values.length; i++) {
     const result = call(values[i])
-    results[i] = isThenable(result) ? await result : result
+    results.push(isThenable(result) ? await result : result)
   }
   return results
 }

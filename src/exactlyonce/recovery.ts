@@ -202,7 +202,7 @@ function pendingInOrder(
   const pendings = participants.flatMap((participant) => {
     return (snapshots.get(participant.name)?.pending ?? []).map((pending) => ({ participant, pending }))
   })
-  return pendings.sort((left, right) => left.pending.checkpointId - right.pending.checkpointId) // stable
+  return pendings.toSorted((left, right) => left.pending.checkpointId - right.pending.checkpointId) // stable
 }
 
 function retained(checkpoint: Checkpoint, { name }: TransactionParticipant): RetainedCheckpoint {
@@ -211,7 +211,7 @@ function retained(checkpoint: Checkpoint, { name }: TransactionParticipant): Ret
 
 function allRetained(contents: StoreContents, participant: TransactionParticipant): readonly RetainedCheckpoint[] {
   return [...contents.checkpoints, ...contents.abandoned]
-    .sort((left, right) => left.checkpointId - right.checkpointId)
+    .toSorted((left, right) => left.checkpointId - right.checkpointId)
     .map((checkpoint) => retained(checkpoint, participant))
 }
 

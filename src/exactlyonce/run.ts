@@ -55,7 +55,7 @@ export class JobRun {
   constructor(context: RunContext) {
     this.#context = context
     this.runId = Buffer.from(context.environment.runtime.randomBytes(8)).toString('hex')
-    handled(this.#failed.promise)
+    void handled(this.#failed.promise)
   }
 
   /** Runs to the end. Rejects with what ended it before. */

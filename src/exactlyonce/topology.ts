@@ -86,19 +86,19 @@ class TopologyBuilder {
   }
 
   #taskContext(): TaskContext {
-    const { runtime, counters, signal, acknowledge, onSourceEnd } = this.#context
+    const { runtime, counters, signal } = this.#context
     const number = this.#tasksCount++
     return {
       runtime,
       counters,
       signal,
-      acknowledge: (checkpointId, states) => acknowledge(number, checkpointId, states),
-      onEnd: onSourceEnd
+      acknowledge: (checkpointId, states) => this.#context.acknowledge(number, checkpointId, states),
+      onEnd: () => this.#context.onSourceEnd()
     }
   }
 
   #subtaskContext(operatorName: string, subtaskIndex: number): SubtaskContext {
-    const { jobName, parallelism, runtime, logger, signal, report } = this.#context
+    const { jobName, parallelism, runtime, logger, signal } = this.#context
     return {
       jobName,
       operatorName,
@@ -107,7 +107,7 @@ class TopologyBuilder {
       runtime,
       logger,
       signal,
-      report: (event) => report(operatorName, subtaskIndex, event)
+      report: (event) => this.#context.report(operatorName, subtaskIndex, event)
     }
   }
 }

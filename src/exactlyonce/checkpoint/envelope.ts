@@ -10,7 +10,7 @@
 //   8  4  length of the content, big-endian
 //  12  4  CRC-32C over all of the file with these four bytes as 0
 //  16     the content, UTF-8
-import { crc32c } from '../../protocol/index.ts'
+import { crc32c } from '../../client/index.ts'
 import type { Runtime } from '../../runtime/index.ts'
 
 export type EnvelopeKind = 'checkpoint' | 'run'

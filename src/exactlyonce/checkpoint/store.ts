@@ -131,7 +131,7 @@ export class BlobCheckpointStore implements CheckpointStore {
 
   // A record is of use as long as a checkpoint of an earlier run is there, and a while longer for one that comes late.
   async #pruneRuns(runs: readonly RunName[], incarnationMin: number): Promise<void> {
-    const latestFirst = [...runs].sort((left, right) => right.incarnation - left.incarnation)
+    const latestFirst = runs.toSorted((left, right) => right.incarnation - left.incarnation)
     for (const { name, incarnation } of latestFirst.slice(runsRetainedMax)) {
       if (incarnation > incarnationMin) continue
       await this.#blobs.remove(name)
@@ -154,7 +154,7 @@ export class BlobCheckpointStore implements CheckpointStore {
     const names = await this.#blobs.list()
     const checkpoints = names.map(parseCheckpointName).filter((name) => name !== undefined)
     return {
-      checkpoints: checkpoints.sort(byCheckpointId),
+      checkpoints: checkpoints.toSorted(byCheckpointId),
       runs: names.map(parseRunName).filter((name) => name !== undefined)
     }
   }

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest'
+import { memoryCheckpointStorage } from '../../src/exactlyonce/checkpoint/memory_storage.ts'
+import { JobError } from '../../src/exactlyonce/errors.ts'
+import { startPipeline } from './kit/pipeline.ts'
+import type { SimulatedProcess } from './kit/process.ts'
+import { faultOf } from './kit/sources.ts'
+import { World } from './kit/world.ts'
+
+const points = [
+  'checkpoint.beforeBarrier',
+  'checkpoint.barrierPassed',
+  'checkpoint.preCommitted',
+  'checkpoint.durable',
+  'checkpoint.proven',
+  'recovery.loaded',
+  'recovery.fenced',
+  'recovery.verified',
+  'recovery.began'
+]
+const wakeups = [
+  'recovery.loaded',
+  'recovery.settled',
+  'recovery.fenced',
+  'recovery.verified',
+  'recovery.began',
+  'later'
+]
+
+describe.each(points)('a first run paused at %s', (point) => {
+  test.each(wakeups)('and woken when the second is at %s: once, and the loser says so', async (wakeAt) => {
+    for (const hit of point.startsWith('checkpoint') ? [1, 2, 4] : [1]) {
+      const worlds = [new World('a', 'losable')]
+      const storage = memoryCheckpointStorage()
+      const pauseAt = (met: string, count: number, process: SimulatedProcess): void => {
+        if (met === point && count === hit) process.pause()
+      }
+      const first = await startPipeline({ worlds, storage, plan: pauseAt })
+      await first.process.stopped.promise
+      const wake = (met: string, count: number): void => {
+        if (met === wakeAt || (wakeAt === 'later' && met === 'checkpoint.durable' && count === 3)) first.process.wake()
+      }
+      const second = await startPipeline({ worlds, storage, plan: wake })
+      const afterwards = second.handle.done.finally(() => first.process.wake())
+      const outcomes = await Promise.allSettled([first.handle.done, afterwards])
+      for (const outcome of outcomes) {
+        if (outcome.status === 'fulfilled') continue
+        expect(outcome.reason).toBeInstanceOf(JobError)
+        expect(outcome.reason).toMatchObject({ code: 'JOB_FENCED', fatal: true })
+      }
+      expect(outcomes.map(({ status }) => status)).toContain('fulfilled')
+      expect(faultOf(worlds[0]?.visible ?? [], 2, 200)).toBeUndefined()
+    }
+  })
+})
