@@ -66,7 +66,20 @@ export type {
   TransactionStatus
 } from './participant.ts'
 export type { JsonValue, OperatorState, SubtaskState } from './state.ts'
+export { JsonSchema, RawBytesSchema, SimpleStringSchema } from './schemas.ts'
+export type { BadRecord, DeserializationSchema, OnBadRecord, RecordHeaders, SerializationSchema } from './schemas.ts'
+export { KafkaSink } from './sink/kafka_sink.ts'
+export type { KafkaSinkOptions, Semantic } from './sink/kafka_sink_options.ts'
+export { pendingKafkaTransactions } from './sink/pending_transactions.ts'
 export { TwoPhaseCommitParticipant } from './sink/two_phase_commit_participant.ts'
 export type { TransactionWriter } from './sink/two_phase_commit_participant.ts'
 export { TwoPhaseCommitSinkFunction } from './sink/two_phase_commit_sink.ts'
 export type { RecoveredTransaction, TransactionContext } from './sink/two_phase_commit_sink.ts'
+export { KafkaSource } from './source/kafka_source.ts'
+export type {
+  KafkaSourceOptions,
+  OffsetCommitMode,
+  OffsetsByPartition,
+  StartupMode
+} from './source/kafka_source_options.ts'
+export type { KafkaTopicPartition, KafkaTopicPartitionState } from './source/partition_state.ts'

@@ -2,7 +2,7 @@
 // small pool. Decides what is sent when; the transactions themselves, their verdicts and proofs are the client's.
 // Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
 import { assert, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
-import type { Cluster, PreparedTransaction, SettleOptions, Transaction } from '../../client/index.ts'
+import type { Cluster, PreparedTransaction, SettleOptions, Transaction, Verdict } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { ParticipantContext, StateValue } from '../functions.ts'
 import type {
@@ -214,7 +214,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     pool.move(slot, 'committing')
     const verdict = await transaction.commit(options)
     if (verdict.kind !== 'committed' && verdict.kind !== 'alreadyCommitted')
-      throw notCommitted(txn, checkpointId, verdict)
+      throw notCommitted(slot.transactionalId, checkpointId, verdict)
     pool.move(slot, 'decided')
     await proveCommitted(new ResumedTransaction(this.#cluster, prepared), prepared, options)
     pool.move(slot, 'proven')
@@ -242,4 +242,21 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
 
 function samePlace(left: LedgerPlace, right: LedgerPlace): boolean {
   return left.topic === right.topic && left.partition === right.partition
+}
+
+// Who took over and what became of the transaction is for recovery to find out; only where nobody can tell, it is not
+// worth trying.
+function notCommitted(transactionalId: string, checkpointId: number, verdict: Verdict): JobError {
+  const which = `The transaction of checkpoint ${checkpointId} (${transactionalId})`
+  if (verdict.kind === 'fenced' || verdict.kind === 'foreignHandle') {
+    return new JobError('JOB_FENCED', `${which} was taken over by another producer: ${verdict.evidence}.`, {
+      fatal: true,
+      nextStep: 'Run one process of a job at a time, and give each job a transactionalIdPrefix of its own.'
+    })
+  }
+  const evidence = 'evidence' in verdict ? verdict.evidence : 'it was aborted'
+  return new JobError(
+    'TRANSACTION_LOST',
+    `${which} is lost: ${evidence}. The job goes on from the checkpoint before it.`
+  )
 }

@@ -9,6 +9,7 @@ import { KafkaTransactionParticipant } from './kafka_participant.ts'
 import type { KafkaTransaction } from './kafka_participant.ts'
 import { checkKafkaSinkOptions } from './kafka_sink_options.ts'
 import type { CheckedKafkaSinkOptions, KafkaSinkOptions } from './kafka_sink_options.ts'
+import { kafkaParticipantPrefix } from './pending_transactions.ts'
 import { PlainWriter } from './plain_writer.ts'
 import { sinkSettingsOf } from './sink_settings.ts'
 import { topicOf } from './topic_of.ts'
@@ -44,7 +45,7 @@ export class KafkaSink<T> implements SinkFunction<T> {
 }
 
 function declareParticipant(prefix: string): ParticipantDeclaration {
-  const name = `kafka:${prefix}`
+  const name = `${kafkaParticipantPrefix}${prefix}`
   return {
     name,
     create: (context) => {

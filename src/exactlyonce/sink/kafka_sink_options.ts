@@ -49,7 +49,7 @@ const rules = {
   topicFor: value<(element: never) => string | undefined, { optional: true }>('a function', isFunction, {
     optional: true
   }),
-  schema: withMethods<SerializationSchema<never>>('a serialization schema', ['serialize']),
+  schema: withMethods<SerializationSchema<never>, object>('a serialization schema', ['serialize']),
   semantic: oneOf(['EXACTLY_ONCE', 'AT_LEAST_ONCE', 'NONE'], { default: 'EXACTLY_ONCE' }),
   transactionalIdPrefix: string({ lengthMax: prefixLengthMax, pattern: prefixPattern, optional: true }),
   transactionTimeoutMs: integer({ min: 1, max: 0x7fffffff, default: 600_000 }),

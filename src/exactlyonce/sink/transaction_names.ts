@@ -1,5 +1,6 @@
-// The names of the transactional ids of a job's Kafka sinks: `<prefix>.<task>.<slot>`. Recovery ends transactions by their names alone, so reading a name back is as exact as writing it:
-// whatever does not parse to the same name again belongs to somebody else.
+// The names of the transactional ids of a job's Kafka sinks: `<prefix>.<task>.<slot>`. Recovery ends transactions by
+// their names alone, so reading a name back is as exact as writing it: whatever does not parse to the same name again
+// belongs to somebody else.
 
 /** One place in the pool of transactional ids of a task. */
 export interface TransactionName {

@@ -89,7 +89,7 @@ const rules = {
   topics: list(string({ lengthMax: 249 }), { optional: true, lengthMin: 1 }),
   topicPattern: value('a regular expression', (given): given is RegExp => given instanceof RegExp, { optional: true }),
   groupId: string({ optional: true }),
-  schema: withMethods<DeserializationSchema<unknown>>('a deserialization schema', ['deserialize']),
+  schema: withMethods<DeserializationSchema<unknown>, object>('a deserialization schema', ['deserialize']),
   startupMode: value(
     `'GROUP_OFFSETS', 'EARLIEST', 'LATEST', { timestampMs } or { specificOffsets: { topic: { 0: 42n } } }`,
     isStartupMode,
