@@ -110,6 +110,7 @@ export async function endTxn(
   const versions = end.endTxnVersion >= 5 ? { versionMin: 5, versionMax: 5 } : { versionMax: 4 }
   const request = { transactionalId, producerId, producerEpoch, committed: end.commit }
   let wasUnknown = false
+  await faultPoint(cluster, 'transaction.beforeEndTxn')
   const answer = await coordinatorRequest(cluster, 'transaction', transactionalId, 'EndTxn', request, {
     errorCodeOf: (response) => response.errorCode,
     what: `EndTxn (${end.commit ? 'commit' : 'abort'}) of ${transactionalId}`,

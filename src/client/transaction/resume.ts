@@ -102,9 +102,12 @@ export class ResumedTransaction {
 
   private async end(target: ResumeTarget, commit: boolean, clock: Clock, mayInitProducerId: boolean): Promise<Verdict> {
     const { cluster } = this
-    await cluster.runtime.faultPoint('resume.beforeEndTxn')
-    const { errorCode: code } = await endTxn(cluster, target, { commit, endTxnVersion: target.endTxnVersion }, clock.left())
-    await cluster.runtime.faultPoint('resume.afterEndTxn')
+    const { errorCode: code } = await endTxn(
+      cluster,
+      target,
+      { commit, endTxnVersion: target.endTxnVersion },
+      clock.left()
+    )
     const what = `EndTxn (${commit ? 'commit' : 'abort'}) of ${target.transactionalId}`
     switch (code) {
       case errorCode.NONE:
@@ -136,7 +139,8 @@ export class ResumedTransaction {
       return { kind: 'foreignHandle', evidence: evidence.join('; ') }
     }
     const ahead = described.producerEpoch - target.producerEpoch
-    if (ahead < 0) return { kind: 'foreignHandle', evidence: `${evidence.join('; ')}, not epoch ${target.producerEpoch}` }
+    if (ahead < 0)
+      return { kind: 'foreignHandle', evidence: `${evidence.join('; ')}, not epoch ${target.producerEpoch}` }
     if (ahead === 0 && described.state === 'Ongoing') {
       return this.end(await this.withPartitions(target, described, clock), commit, clock, false)
     }

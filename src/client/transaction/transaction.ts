@@ -275,6 +275,8 @@ export class Transaction {
 
   private async seal(): Promise<PreparedTransaction> {
     try {
+      const wait = this.host.cluster.runtime.faultPoint('transaction.flush')
+      if (wait) await wait
       const witness = await this.completeWithWitness()
       await this.stream.sender.idle()
       if (this.failure !== undefined) throw this.failure
@@ -313,7 +315,6 @@ export class Transaction {
     const witness = await this.host.newWitness(first, this.begin)
     if (witness === undefined) return null
     const { groupId, topic, partition, offset, randomId } = witness
-    await this.host.cluster.runtime.faultPoint('transaction.beforeWitness')
     if (this.failure !== undefined) throw this.failure
     await session.commitOffsets({ groupId, offsets: [{ topic, partition, offset: BigInt(offset), metadata: randomId }] })
     return witness
@@ -354,10 +355,8 @@ export class Transaction {
     const { cluster } = this.host
     const limits = { deadlineMs: options.deadlineMs ?? decideDeadlineMs, signal: options.signal }
     const startMs = cluster.runtime.monotonicMs()
-    await cluster.runtime.faultPoint('transaction.beforeEndTxn')
     const end = { commit: true, endTxnVersion: handle.endTxnVersion }
     const answer = await endTxn(cluster, session.owner, end, limits)
-    await cluster.runtime.faultPoint('transaction.afterEndTxn')
     const leftMs = Math.max(1, limits.deadlineMs - (cluster.runtime.monotonicMs() - startMs))
     return this.conclude(handle, answer, { ...limits, deadlineMs: leftMs })
   }
