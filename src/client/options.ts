@@ -247,7 +247,7 @@ function firstRefusal(given: object, table: RuleTable): string | undefined {
     if (reason === undefined) continue
     return reason === ''
       ? `${name} is ${show(own, secret)}, but must be ${allowed}.`
-      : `${name} must be ${allowed}: ${reason}`
+      : `${name} must be ${allowed}: ${reason}${reason.endsWith('.') ? '' : '.'}`
   }
   return undefined
 }

@@ -24,7 +24,7 @@ export type BrokerTransactionState =
 export interface TransactionFilter {
   readonly states?: readonly BrokerTransactionState[]
   readonly producerIds?: readonly bigint[]
-  /** Only transactions that have been running for longer; needs Kafka 3.8 (KIP-994). Milliseconds. */
+  /** Only transactions that are under way, and have been for longer; needs Kafka 3.8 (KIP-994). Milliseconds. */
   readonly durationMsMin?: number
   /** Only ids that begin so. Exact with every broker. */
   readonly transactionalIdPrefix?: string
@@ -74,14 +74,20 @@ async function listAtBroker(
   if (unknownState !== undefined) {
     throw new KafkaError('INVALID_OPTION', `Broker ${nodeId} knows no transaction state ${unknownState}.`)
   }
+  // The broker takes an id without a transaction for one that has been running since 1970.
+  const isWanted = (state: string): boolean => filter.durationMsMin === undefined || isUnderWay(state)
   return response.transactionStates
-    .filter(({ transactionalId }) => transactionalId.startsWith(prefix))
+    .filter(({ transactionalId, transactionState: state }) => transactionalId.startsWith(prefix) && isWanted(state))
     .map(({ transactionalId, producerId, transactionState: state }) => ({
       transactionalId,
       producerId,
       state,
       coordinatorId: nodeId
     }))
+}
+
+function isUnderWay(state: BrokerTransactionState): boolean {
+  return state === 'Ongoing' || state.startsWith('Prepare')
 }
 
 function listVersionMin(filter: TransactionFilter): number {
