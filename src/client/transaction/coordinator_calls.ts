@@ -120,12 +120,18 @@ export async function endTxn(
     ...versions,
     ...patience(limits)
   })
+  await faultPoint(cluster, 'transaction.endTxnAnswered')
   return {
     errorCode: answer.errorCode,
     producerId: answer.producerId,
     producerEpoch: answer.producerEpoch,
     wasUnknown
   }
+}
+
+async function faultPoint({ runtime }: Cluster, name: string): Promise<void> {
+  const wait = runtime.faultPoint(name)
+  if (wait) await wait
 }
 
 /** The version of EndTxn that a transaction of this transaction version is ended with. */
