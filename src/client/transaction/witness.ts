@@ -4,7 +4,7 @@
 import { errorCode } from '../../protocol/index.ts'
 import { commitGroupOffsets, fetchGroupOffsets, supportsRequireStable } from '../admin/group_offsets.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
 import type { Witness } from './prepared.ts'
@@ -95,7 +95,8 @@ export async function readSettledLedger(
     if (mark.errorCode !== errorCode.NONE) return { done: { kind: 'unreadable', errorCode: mark.errorCode } }
     const entry = await readBehindMark(cluster, witness, mark, isStableKnown, own)
     if (entry === undefined || entry.kind === 'unstable') {
-      const reason = entry === undefined ? 'the answer is older than what was just stored' : 'a transaction is open there'
+      const reason =
+        entry === undefined ? 'the answer is older than what was just stored' : 'a transaction is open there'
       return { again: new KafkaError('INVALID_STATE', `${what}: ${reason}.`, { retriable: true }) }
     }
     if (isStableKnown || (await isUnchanged(cluster, witness, entry, own))) return { done: entry }
@@ -103,28 +104,45 @@ export async function readSettledLedger(
   })
 }
 
-/** Where marks are stored: a number that no partition has, so that no witness is overwritten. */
-const markPartition = 0x7ffffffe
+/** A partition that every cluster has and that no witness is stored for: brokers refuse one that is not there. */
+const commonPlace: TopicPartition = Object.freeze({ topic: '__consumer_offsets', partition: 0 })
 
-interface Mark {
-  readonly partition: number
+interface Mark extends TopicPartition {
   readonly metadata: string
   readonly errorCode: number
 }
 
-async function storeMark(
+interface Limits {
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+async function storeMark(cluster: Cluster, witness: WitnessPlace, limits: Limits): Promise<Mark> {
+  const mark = await storeMarkAt(cluster, witness.groupId, commonPlace, limits)
+  if (mark.errorCode !== errorCode.TOPIC_AUTHORIZATION_FAILED) return mark
+  const neighbour = await neighbourOf(cluster, witness)
+  return neighbour === undefined ? mark : storeMarkAt(cluster, witness.groupId, neighbour, limits)
+}
+
+/** Another partition of the witness's own topic, for those who may not name the common one. */
+async function neighbourOf(cluster: Cluster, witness: WitnessPlace): Promise<TopicPartition | undefined> {
+  const { topic } = witness
+  const partitions = (await cluster.topics([topic])).get(topic)?.partitions ?? []
+  const other = partitions.findLast(({ partition }) => partition !== witness.partition)
+  return other === undefined ? undefined : { topic, partition: other.partition }
+}
+
+async function storeMarkAt(
   cluster: Cluster,
-  { groupId, topic }: Witness,
-  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+  groupId: string,
+  { topic, partition }: TopicPartition,
+  limits: Limits
 ): Promise<Mark> {
-  // Offsets may be stored for partitions that a topic does not have; only the topic must be there.
-  const mark = { partition: markPartition, metadata: `mark ${newRandomId(cluster.runtime)}` }
-  const codes = await commitGroupOffsets(cluster, {
-    groupId,
-    offsets: [{ topic, partition: mark.partition, offset: 0n, metadata: mark.metadata }],
-    ...limits
-  })
-  return { ...mark, errorCode: codes.get(keyOfPartition(topic, mark.partition)) ?? errorCode.UNKNOWN_SERVER_ERROR }
+  const metadata = `mark ${newRandomId(cluster.runtime)}`
+  const offsets = [{ topic, partition, offset: 0n, metadata }]
+  const codes = await commitGroupOffsets(cluster, { groupId, offsets, ...limits })
+  const code = codes.get(keyOfPartition(topic, partition)) ?? errorCode.UNKNOWN_SERVER_ERROR
+  return { topic, partition, metadata, errorCode: code }
 }
 
 async function readBehindMark(
@@ -132,20 +150,19 @@ async function readBehindMark(
   { groupId, topic, partition }: WitnessPlace,
   mark: Mark,
   requireStable: boolean,
-  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+  limits: Limits
 ): Promise<LedgerEntry | undefined> {
   const { errorCode: code, offsets } = await fetchGroupOffsets(cluster, {
     groupId,
     partitions: [
       { topic, partition },
-      { topic, partition: mark.partition }
+      { topic: mark.topic, partition: mark.partition }
     ],
     requireStable,
     ...limits
   })
-  if (code === errorCode.NONE && offsets.get(keyOfPartition(topic, mark.partition))?.metadata !== mark.metadata) {
-    return undefined
-  }
+  const marked = offsets.get(keyOfPartition(mark.topic, mark.partition))
+  if (code === errorCode.NONE && marked?.metadata !== mark.metadata) return undefined
   return toEntry(code, offsets.get(keyOfPartition(topic, partition)))
 }
 
