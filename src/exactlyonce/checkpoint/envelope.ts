@@ -54,7 +54,7 @@ export async function open(
   contentBytesMax: number
 ): Promise<Opened> {
   if (bytes.length < headBytes) return corrupt(`it has ${bytes.length} bytes, fewer than its head`)
-  const file = bytes.slice()
+  const file = new Uint8Array(bytes) // a copy, also of a Buffer
   const view = new DataView(file.buffer)
   if (view.getUint32(0) !== magic) return corrupt('it does not begin as a checkpoint file does')
   const length = view.getUint32(8)
