@@ -18,6 +18,7 @@ import type { LedgerPlace } from './ledger.ts'
 import { findOpenTransactions, abortHanging } from './open_transactions.ts'
 import { packHandle, unpackHandle } from './packed_handle.ts'
 import { proveCommitted, settleByAbort, settleByCommit } from './settlement.ts'
+import type { SettlementOptions, TransactionOutcome } from './settlement.ts'
 import type { SinkSettings } from './sink_settings.ts'
 import { checkKafkaStart } from './start_checks.ts'
 import { slotOfTask } from './transaction_names.ts'
@@ -69,11 +70,13 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   }
 
   async recoverAndCommit({ checkpointId, handle }: PendingTransaction): Promise<SettledTransaction> {
-    return settleByCommit(this.#cluster, this.#ownHandle(handle), checkpointId, this.#recoveryOptions())
+    const own = this.#ownHandle(handle)
+    return settleByCommit(this.#cluster, own, checkpointId, this.#settlementOptions(own, checkpointId))
   }
 
   async recoverAndAbort({ checkpointId, handle }: PendingTransaction): Promise<AbortOutcome> {
-    return settleByAbort(this.#cluster, this.#ownHandle(handle), checkpointId, this.#recoveryOptions())
+    const own = this.#ownHandle(handle)
+    return settleByAbort(this.#cluster, own, checkpointId, this.#settlementOptions(own, checkpointId))
   }
 
   // A checkpoint is a file that anybody may have put there: it must not make us end a stranger's transaction.
@@ -86,6 +89,17 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
 
   #recoveryOptions(): SettleOptions & { deadlineMs: number; signal: AbortSignal } {
     return { deadlineMs: this.context.recoveryDeadlineMs, signal: this.context.signal }
+  }
+
+  // Whatever is said about a transaction can be compared with the log by those who listen.
+  #settlementOptions(handle: PreparedTransaction, checkpointId: number): SettlementOptions {
+    const { transactionalId, producerId, producerEpoch, partitions } = handle
+    const which = { checkpointId, transactionalId, producerId, producerEpoch }
+    const tell = (verdict: TransactionOutcome): void => {
+      const places = partitions.map(({ topic, partition, firstOffset }) => ({ topic, partition, firstOffset }))
+      this.context.report({ kind: 'transactionVerdict', ...which, partitions: places, verdict })
+    }
+    return { ...this.#recoveryOptions(), tell }
   }
 
   async fence(retained: readonly RetainedCheckpoint[]): Promise<void> {
@@ -210,9 +224,10 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const { slot, transaction, prepared } = txn
     assert(prepared !== undefined, `${slot.transactionalId} is to be committed and was not prepared`)
     const pool = this.#runningPool()
-    const options = { deadlineMs: this.context.recoveryDeadlineMs, signal: this.context.signal }
+    const options = this.#settlementOptions(prepared, checkpointId)
     pool.move(slot, 'committing')
     const verdict = await transaction.commit(options)
+    options.tell(verdict.kind)
     if (verdict.kind !== 'committed' && verdict.kind !== 'alreadyCommitted')
       throw notCommitted(slot.transactionalId, checkpointId, verdict)
     pool.move(slot, 'decided')

@@ -6,12 +6,20 @@ import type { Cluster, PreparedTransaction, SettleOptions, Verdict } from '../..
 import { HangingTransactionError, JobError } from '../errors.ts'
 import type { AbortOutcome, LostTransaction, SettledTransaction } from '../participant.ts'
 
+/** What is known about a transaction at some moment: a verdict, or that it is proven committed. */
+export type TransactionOutcome = Verdict['kind'] | 'proven'
+
+export interface SettlementOptions extends SettleOptions {
+  /** Called as soon as something is known. */
+  readonly tell: (outcome: TransactionOutcome) => void
+}
+
 /** Commits a saved transaction and works to the proof; or finds that it is lost. Throws where neither can be told. */
 export async function settleByCommit(
   cluster: Cluster,
   handle: PreparedTransaction,
   checkpointId: number,
-  options: SettleOptions
+  options: SettlementOptions
 ): Promise<SettledTransaction> {
   const resumed = new ResumedTransaction(cluster, handle)
   let verdict: Verdict
@@ -22,6 +30,7 @@ export async function settleByCommit(
     const loss = lossOf(cluster, handle, checkpointId, error.message)
     return { kind: 'lost', loss, partlyCommitted: true }
   }
+  options.tell(verdict.kind)
   switch (verdict.kind) {
     case 'committed':
     case 'alreadyCommitted':
@@ -41,10 +50,11 @@ export async function settleByAbort(
   cluster: Cluster,
   handle: PreparedTransaction,
   checkpointId: number,
-  options: SettleOptions
+  options: SettlementOptions
 ): Promise<AbortOutcome> {
   const resumed = new ResumedTransaction(cluster, handle)
   const verdict = await resumed.abort(options)
+  options.tell(verdict.kind)
   switch (verdict.kind) {
     case 'aborted':
     case 'lost':
@@ -62,10 +72,10 @@ export async function settleByAbort(
 export async function proveCommitted(
   resumed: ResumedTransaction,
   handle: PreparedTransaction,
-  options: SettleOptions
+  options: SettlementOptions
 ): Promise<void> {
   const proof = await resumed.prove(options)
-  if (proof.kind === 'proven') return
+  if (proof.kind === 'proven') return options.tell('proven')
   const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
   try {
     await resumed.repair(proof, 'commit')
@@ -82,6 +92,7 @@ export async function proveCommitted(
   if (second.kind !== 'proven') {
     throw new HangingTransactionError(handle.transactionalId, `${where} lack its marker, also after it was written`)
   }
+  options.tell('proven')
 }
 
 export function lossOf(
