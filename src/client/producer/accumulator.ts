@@ -164,13 +164,13 @@ export class Accumulator {
 
   /** Gives up every batch that is not on the wire. */
   failUnsent(error: KafkaError): void {
-    for (const queue of [...this.active]) {
+    for (const queue of this.active) {
+      this.active.delete(queue)
       this.close(queue)
       for (const batch of queue.closed.splice(0)) {
         if (batch.baseSequence >= 0) queue.needsReset = true
         this.fail(batch, error)
       }
-      this.active.delete(queue)
     }
   }
 

@@ -1,7 +1,7 @@
 // Owns one batch on its way to a partition: first records that are gathered, then finished bytes with a sequence number
 // that never changes while the batch is repeated, at last an offset or an error. Knows who waits for which of its
 // records. Never touches a socket or a clock. KIP-98.
-import { RecordBatchBuilder } from '../../protocol/index.ts'
+import type { RecordBatchBuilder } from '../../protocol/index.ts'
 import type { KafkaError } from '../errors.ts'
 import type { RecordMetadata } from './options.ts'
 import type { PartitionQueue } from './partition_queue.ts'

@@ -45,6 +45,8 @@ const concurrentBackoffMsMax = 20
 const concurrentTransactions = 51
 
 export class Sender {
+  /** Some request was sent, whatever became of it. */
+  hasSent = false
   private readonly cluster: Cluster
   private readonly options: CheckedProducerOptions
   private readonly accumulator: Accumulator
@@ -55,8 +57,6 @@ export class Sender {
   private drainPlanned = false
   private timer: Timer | undefined
   private timerAtMs = Infinity
-  /** Some request was sent, whatever became of it. */
-  hasSent = false
   /** Batches that are being compressed, split or sent. */
   private underWay = 0
   /** Why nothing is sent any more. */
@@ -134,7 +134,7 @@ export class Sender {
     this.resetSequences()
     const identity = this.context.identity()
     if (identity === undefined) return this.wakeAt(this.earliestDeadlineMs())
-    for (let requests = this.fillRequests(identity, nowMs); requests.size > 0; ) {
+    for (let requests = this.fillRequests(identity, nowMs); requests.size > 0;) {
       for (const [nodeId, batches] of requests) void this.send(nodeId, batches)
       requests = this.fillRequests(identity, nowMs)
     }

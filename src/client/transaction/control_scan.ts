@@ -151,18 +151,27 @@ async function fetchRaw(cluster: Cluster, target: RawTarget, limits: CallLimits)
   const key = keyOfPartition(topic, partition)
   const versions = topicId === zeroUuid ? { versionMax: topicIdVersionMin - 1 } : {}
   const callOptions = { deadlineMs: limits.deadlineMs, ...signalOf(limits) }
-  const answers = await askLeaders(cluster, 'Fetch', [{ topic, partition }], callOptions, async (nodeId, _, options) => {
-    const reply = await cluster.request({ nodeId }, 'Fetch', (version) => fetchBody(target, version), {
-      ...options,
-      ...versions
-    })
-    const own = reply.responses[0]?.partitions[0]
-    if (own === undefined) {
-      throw new KafkaError('PROTOCOL_VIOLATION', `Fetch of ${key} was not answered.`, { retriable: true, api: 'Fetch' })
+  const answers = await askLeaders(
+    cluster,
+    'Fetch',
+    [{ topic, partition }],
+    callOptions,
+    async (nodeId, _, options) => {
+      const reply = await cluster.request({ nodeId }, 'Fetch', (version) => fetchBody(target, version), {
+        ...options,
+        ...versions
+      })
+      const own = reply.responses[0]?.partitions[0]
+      if (own === undefined) {
+        throw new KafkaError('PROTOCOL_VIOLATION', `Fetch of ${key} was not answered.`, {
+          retriable: true,
+          api: 'Fetch'
+        })
+      }
+      const isOutOfRange = own.errorCode === errorCode.OFFSET_OUT_OF_RANGE
+      return new Map([[key, { errorCode: isOutOfRange ? errorCode.NONE : own.errorCode, value: own }]])
     }
-    const isOutOfRange = own.errorCode === errorCode.OFFSET_OUT_OF_RANGE
-    return new Map([[key, { errorCode: isOutOfRange ? errorCode.NONE : own.errorCode, value: own }]])
-  })
+  )
   return answers.get(key)!
 }
 

@@ -2,7 +2,7 @@
 // AddPartitionsToTxn and AddOffsetsToTxn, and TxnOffsetCommit to that of a group. Each is repeated while the coordinator
 // moves, loads or is busy with the transaction before; every other code is answered as a value. KIP-98, 360, 447, 890.
 import { errorCode } from '../../protocol/index.ts'
-import type { EncodableRequestOf } from '../../protocol/index.ts'
+import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import { partitionsByTopic } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { coordinatorRequest } from '../coordinator_request.ts'
@@ -154,12 +154,6 @@ export async function addPartitionsToTxn(
   partitions: readonly TopicPartition[],
   limits: CallLimits
 ): Promise<number> {
-  const codeOf = (response: { readonly resultsByTopicV3AndBelow: readonly TopicResult[] }): number => {
-    const codes = response.resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) =>
-      resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode)
-    )
-    return decisiveCode(codes)
-  }
   const response = await coordinatorRequest(
     cluster,
     'transaction',
@@ -175,17 +169,21 @@ export async function addPartitionsToTxn(
       }))
     },
     {
-      errorCodeOf: codeOf,
+      errorCodeOf: addedCode,
       what: `AddPartitionsToTxn of ${owner.transactionalId}`,
       versionMax: addPartitionsVersionMax,
       ...patience(limits, true)
     }
   )
-  return codeOf(response)
+  return addedCode(response)
 }
 
-interface TopicResult {
-  readonly resultsByPartition: readonly { readonly partitionErrorCode: number }[]
+function addedCode(response: ResponseOf<'AddPartitionsToTxn'>): number {
+  return decisiveCode(
+    response.resultsByTopicV3AndBelow.flatMap(({ resultsByPartition }) =>
+      resultsByPartition.map(({ partitionErrorCode }) => partitionErrorCode)
+    )
+  )
 }
 
 // The code of the partition that is at fault; others only say that they were not tried.
@@ -240,25 +238,23 @@ export async function txnOffsetCommit(
   limits: CallLimits
 ): Promise<number> {
   const { groupId, member } = commit
-  const codeOf = (response: { readonly topics: readonly OffsetsResult[] }): number =>
-    decisiveCode(response.topics.flatMap(({ partitions }) => partitions.map(({ errorCode: code }) => code)))
   const isImplicit = transactionVersion === 2
   // Without its version 3 a broker would not know the member, and would fence nobody.
   const versionMin = isImplicit ? txnOffsetCommitVersionMax : member === undefined ? 0 : memberVersionMin
   const versionMax = isImplicit ? txnOffsetCommitVersionMax : txnOffsetCommitVersionMaxBefore2
   const body = offsetsBody(owner, commit)
   const response = await coordinatorRequest(cluster, 'group', groupId, 'TxnOffsetCommit', body, {
-    errorCodeOf: codeOf,
+    errorCodeOf: storedCode,
     what: `TxnOffsetCommit of ${owner.transactionalId} to the group ${groupId}`,
     versionMin,
     versionMax,
     ...patience(limits, true)
   })
-  return codeOf(response)
+  return storedCode(response)
 }
 
-interface OffsetsResult {
-  readonly partitions: readonly { readonly errorCode: number }[]
+function storedCode(response: ResponseOf<'TxnOffsetCommit'>): number {
+  return decisiveCode(response.topics.flatMap(({ partitions }) => partitions.map(({ errorCode: code }) => code)))
 }
 
 function offsetsBody(owner: TransactionOwner, commit: OffsetsToCommit): EncodableRequestOf<'TxnOffsetCommit'> {

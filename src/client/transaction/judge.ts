@@ -95,7 +95,8 @@ export async function describe(
     return described
   } catch (error) {
     // Brokers before Kafka 3.0 have no such request, and not everybody may send it.
-    if (!(error instanceof KafkaError) || (error.code !== 'BROKER_TOO_OLD' && error.code !== 'BROKER_ERROR')) throw error
+    if (!(error instanceof KafkaError) || (error.code !== 'BROKER_TOO_OLD' && error.code !== 'BROKER_ERROR'))
+      throw error
     evidence.push(`the coordinator's state cannot be read (${error.kafkaName ?? error.code})`)
     return 'untold'
   }

@@ -36,18 +36,14 @@ const partitionMax = 0x7ffffffd
 function isLedger(given: unknown): given is Ledger | 'none' {
   if (given === 'none') return true
   if (typeof given !== 'object' || given === null) return false
-  const { topic, partition, groupId, ...rest } = given as Readonly<Record<string, unknown>>
-  return (
-    typeof topic === 'string' &&
-    topic.length > 0 &&
-    topic.length <= topicLengthMax &&
-    typeof partition === 'number' &&
-    Number.isInteger(partition) &&
-    partition >= 0 &&
-    partition <= partitionMax &&
-    (groupId === undefined || (typeof groupId === 'string' && groupId.length > 0)) &&
-    Object.keys(rest).length === 0
-  )
+  const topic: unknown = Reflect.get(given, 'topic')
+  const partition: unknown = Reflect.get(given, 'partition')
+  const groupId: unknown = Reflect.get(given, 'groupId')
+  const isTopic = typeof topic === 'string' && topic.length > 0 && topic.length <= topicLengthMax
+  const isPartition = typeof partition === 'number' && Number.isInteger(partition)
+  const isGroup = groupId === undefined || (typeof groupId === 'string' && groupId.length > 0)
+  const isKnown = Object.keys(given).every((name) => ['topic', 'partition', 'groupId'].includes(name))
+  return isTopic && isPartition && partition >= 0 && partition <= partitionMax && isGroup && isKnown
 }
 
 const rules = {

@@ -225,7 +225,9 @@ function checksumOf(fields: Omit<PreparedTransaction, 'checksum'>): string {
       witness.previousRandomId
     ]
   ]
-  return crc32c(new TextEncoder().encode(JSON.stringify(canonical))).toString(16).padStart(8, '0')
+  return crc32c(new TextEncoder().encode(JSON.stringify(canonical)))
+    .toString(16)
+    .padStart(8, '0')
 }
 
 function refuse(what: string): never {

@@ -36,9 +36,7 @@ export class TransactionSession {
     this.identity = { producerId: owner.producerId, producerEpoch: owner.producerEpoch }
     this.transactionVersion = transactionVersion
     this.produceVersions =
-      transactionVersion === 2
-        ? { versionMin: produceVersionMinSince2 }
-        : { versionMax: produceVersionMaxBefore2 }
+      transactionVersion === 2 ? { versionMin: produceVersionMinSince2 } : { versionMax: produceVersionMaxBefore2 }
     this.limits = { ...limits, isCancelled: () => this.isCancelled }
   }
 

@@ -4,14 +4,12 @@
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { RecordHeader } from '../../protocol/index.ts'
 import { handled, raceAbort } from '../../runtime/index.ts'
-import type { Cluster } from '../cluster.ts'
 import { assert, brokerError, BugError, KafkaError } from '../errors.ts'
 import { RecordStream } from '../producer/index.ts'
-import type { ProducerIdentity, ProducerMessage, RecordMetadata, TopicRoutes } from '../producer/index.ts'
+import type { ProducerIdentity, ProducerMessage, RecordMetadata } from '../producer/index.ts'
 import { endTxn, endTxnVersion } from './coordinator_calls.ts'
 import type { CoordinatorAnswer, OffsetsToCommit } from './coordinator_calls.ts'
 import { judge } from './judge.ts'
-import type { CheckedTransactionalProducerOptions } from './options.ts'
 import { sealPrepared } from './prepared_codec.ts'
 import type { PreparedPartition, PreparedTransaction, Verdict, Witness } from './prepared.ts'
 import { targetOf } from './resume_target.ts'
@@ -19,48 +17,16 @@ import { asKafkaError } from './session.ts'
 import type { TransactionSession } from './session.ts'
 import { isFinal, transition } from './states.ts'
 import type { TransactionState } from './states.ts'
+import { abortableError, fencedError } from './transaction_errors.ts'
+import type {
+  BeginTransactionOptions,
+  DecideOptions,
+  FirstPartition,
+  TransactionEnd,
+  TransactionHost
+} from './transaction_host.ts'
 
-/** How a transaction left the producer's id. */
-export type TransactionEnd =
-  /** Nothing of it ever reached the cluster. */
-  | { readonly kind: 'unused' }
-  /** It ended; `next` is what the coordinator gave for the next one, where it did. */
-  | { readonly kind: 'ended'; readonly next: ProducerIdentity | undefined }
-  /** What the coordinator holds now is not known. */
-  | { readonly kind: 'unclear' }
-  | { readonly kind: 'fenced'; readonly error: KafkaError }
-
-/** The producer, as its transaction sees it. */
-export interface TransactionHost {
-  readonly cluster: Cluster
-  readonly routes: TopicRoutes
-  readonly options: CheckedTransactionalProducerOptions
-  /** Takes what to write under; called once, before the first write. */
-  openSession(): Promise<TransactionSession>
-  /** Makes the witness of a transaction; undefined where the producer writes none. */
-  newWitness(first: FirstPartition, options: BeginTransactionOptions): Promise<Witness | undefined>
-  /** Takes the id anew unless another producer has done so; rejects with PRODUCER_FENCED then. */
-  recover(): Promise<void>
-  ended(end: TransactionEnd, committed: Witness | null): void
-}
-
-export interface FirstPartition {
-  readonly topic: string
-  readonly partition: number
-}
-
-export interface BeginTransactionOptions {
-  /** Goes into the witness; a counter of the producer's own where absent. */
-  readonly checkpointId?: bigint | undefined
-  /** What the ledger shows before this transaction, null for nothing; read from the ledger where absent. */
-  readonly previousRandomId?: string | null | undefined
-}
-
-export interface DecideOptions {
-  /** Time to find out the outcome, milliseconds. Default 60000. */
-  readonly deadlineMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
+export type { BeginTransactionOptions, DecideOptions } from './transaction_host.ts'
 
 const decideDeadlineMs = 60_000
 
@@ -189,7 +155,8 @@ export class Transaction {
    * committed and has been aborted, PRODUCER_FENCED, INVALID_STATE, BROKER_ERROR for a missing permission.
    */
   async commit(options: DecideOptions = {}): Promise<Verdict> {
-    if (this.verdict !== undefined) return this.verdict.kind === 'committed' ? { kind: 'alreadyCommitted' } : this.verdict
+    if (this.verdict !== undefined)
+      return this.verdict.kind === 'committed' ? { kind: 'alreadyCommitted' } : this.verdict
     if (this.current === 'open') await this.prepare()
     if (this.committing === undefined) {
       if (this.current !== 'prepared' && this.current !== 'committing') throw this.wrongState('committed')
@@ -220,7 +187,7 @@ export class Transaction {
   }
 
   private identity(): ProducerIdentity | undefined {
-    if (this.session === undefined) handled(this.open())
+    if (this.session === undefined) void handled(this.open())
     return this.session?.identity
   }
 
@@ -262,7 +229,7 @@ export class Transaction {
   // The first failure decides; everything that is not on the wire is given up.
   private fail(error: KafkaError): void {
     if (this.failure !== undefined || isFinal(this.current)) return
-    this.failure = abortable(this.host.options.transactionalId, error)
+    this.failure = abortableError(this.host.options.transactionalId, error)
     this.session?.cancel()
     this.stream.stop(this.failure)
   }
@@ -316,7 +283,10 @@ export class Transaction {
     if (witness === undefined) return null
     const { groupId, topic, partition, offset, randomId } = witness
     if (this.failure !== undefined) throw this.failure
-    await session.commitOffsets({ groupId, offsets: [{ topic, partition, offset: BigInt(offset), metadata: randomId }] })
+    await session.commitOffsets({
+      groupId,
+      offsets: [{ topic, partition, offset: BigInt(offset), metadata: randomId }]
+    })
     return witness
   }
 
@@ -379,7 +349,9 @@ export class Transaction {
       case errorCode.INVALID_TXN_STATE:
       case errorCode.INVALID_PRODUCER_ID_MAPPING:
       case errorCode.PRODUCER_FENCED:
-        return this.judged(await judge(this.host.cluster, targetOf(handle), code, { ...limits, mayInitProducerId: false }))
+        return this.judged(
+          await judge(this.host.cluster, targetOf(handle), code, { ...limits, mayInitProducerId: false })
+        )
       default:
         this.move('prepared')
         throw brokerError(code, what, { api: 'EndTxn' })
@@ -505,26 +477,4 @@ function nextIdentity({ producerId, producerEpoch }: CoordinatorAnswer): Produce
 
 function isList(messages: ProducerMessage | readonly ProducerMessage[]): messages is readonly ProducerMessage[] {
   return Array.isArray(messages)
-}
-
-function abortable(transactionalId: string, cause: KafkaError): KafkaError {
-  if (cause.code === 'TRANSACTION_ABORTABLE' || cause.code === 'PRODUCER_FENCED') return cause
-  return new KafkaError(
-    'TRANSACTION_ABORTABLE',
-    `The transaction of ${transactionalId} cannot be committed: ${cause.message}`,
-    {
-      abortable: true,
-      kafkaCode: cause.kafkaCode,
-      broker: cause.broker,
-      api: cause.api,
-      correlationId: cause.correlationId,
-      cause
-    }
-  )
-}
-
-/** Another producer has the id; this one can do nothing any more. */
-export function fencedError(transactionalId: string, evidence: string): KafkaError {
-  const message = `The producer of ${transactionalId} is fenced: ${evidence}.`
-  return new KafkaError('PRODUCER_FENCED', message, { fatal: true, kafkaCode: errorCode.PRODUCER_FENCED })
 }

@@ -14,8 +14,9 @@ import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions 
 import type { Witness } from './prepared.ts'
 import { newRandomId } from './random_id.ts'
 import { TransactionSession } from './session.ts'
-import { fencedError, Transaction } from './transaction.ts'
-import type { BeginTransactionOptions, FirstPartition, TransactionEnd, TransactionHost } from './transaction.ts'
+import { fencedError } from './transaction_errors.ts'
+import type { BeginTransactionOptions, FirstPartition, TransactionEnd, TransactionHost } from './transaction_host.ts'
+import { Transaction } from './transaction.ts'
 import { ledgerGroupOf, readLedger } from './witness.ts'
 
 const initDeadlineMs = 60_000
@@ -267,10 +268,12 @@ export class TransactionalProducer {
 
 function checkBegin({ checkpointId, previousRandomId }: BeginTransactionOptions): void {
   if (checkpointId !== undefined && (typeof checkpointId !== 'bigint' || checkpointId < 0n)) {
-    throw new KafkaError('INVALID_OPTION', `checkpointId is ${String(checkpointId)}, but must be a bigint of at least 0.`)
+    throw new KafkaError(
+      'INVALID_OPTION',
+      `checkpointId is ${String(checkpointId)}, but must be a bigint of at least 0.`
+    )
   }
   if (typeof previousRandomId === 'string' && !/^[0-9a-f]{32}$/.test(previousRandomId)) {
     throw new KafkaError('INVALID_OPTION', 'previousRandomId must be 32 hexadecimal digits, or null.')
   }
 }
-
