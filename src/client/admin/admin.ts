@@ -115,7 +115,7 @@ function twoFilters(filter: Checked<typeof filterRules>): string | undefined {
 /** Which stored positions to read. */
 export interface FetchOffsetsOptions extends CallOptions {
   readonly groupId: string
-  /** All that are stored, where absent. */
+  /** All that are stored, where absent; what only an open transaction has written is then not waited for. */
   readonly partitions?: readonly TopicPartition[] | 'all'
   /** Whether to wait for transactions that decide about these positions. Default true; needs Kafka 2.5. */
   readonly requireStable?: boolean

@@ -4,7 +4,7 @@
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
-import { coordinatorRequest } from '../coordinator_request.ts'
+import { coordinatorRequest, coordinatorVersion } from '../coordinator_request.ts'
 import { keyOfPartition, partitionsByTopic } from './partitions.ts'
 
 /** The last version with topic names; later ones have ids, and a group's positions may outlive a topic. */
@@ -27,6 +27,10 @@ export interface GroupOffset {
 
 export interface FetchGroupOffsetsOptions {
   readonly groupId: string
+  /**
+   * With `all`, brokers tell only what is stored: a position that so far only an open transaction has written is not
+   * even told as unstable. Name the partitions where that matters.
+   */
   readonly partitions: readonly TopicPartition[] | 'all'
   /**
    * Whether positions that an open transaction decides about shall be refused with UNSTABLE_OFFSET_COMMIT, rather than
@@ -50,8 +54,7 @@ export interface GroupOffsets {
 
 /** Whether OffsetFetch can tell a position that an open transaction decides about (version 7, Kafka 2.5). KIP-447. */
 export async function supportsRequireStable(cluster: Cluster, groupId: string, signal?: AbortSignal): Promise<boolean> {
-  const nodeId = await cluster.coordinator('group', groupId, signal)
-  const version = await cluster.negotiatedVersion({ nodeId }, 'OffsetFetch', signal === undefined ? {} : { signal })
+  const version = await coordinatorVersion(cluster, 'group', groupId, 'OffsetFetch', { signal })
   return version !== undefined && version >= requireStableVersionMin
 }
 
