@@ -22,12 +22,13 @@ import { judge } from './demo/verdict.ts'
 
 const records = 100_000
 const partitions = 3
-const recordsPerSecond = 900
+/** Of what is left to be fed. */
+const sharePerSecond = 0.015
 const intervalMs = 400
 const jobName = 'flink-kafka-poc'
 /** How long one process may take to begin or to reach the moment it is to be killed at, milliseconds. */
 const patienceMs = 60_000
-const killsMax = 100
+const killsMax = 300
 
 interface Setup {
   readonly kafka: Kafka
@@ -81,12 +82,12 @@ async function runDemo(setup: Setup): Promise<number> {
   const observer = new Observer({ admin, jobName, folder, prefix, output, partitions })
   const feeder = new Feeder([
     ...['--brokers', brokers, '--topic', input, '--partitions', String(partitions)],
-    ...['--records', String(records), '--records-per-second', String(recordsPerSecond)]
+    ...['--records', String(records), '--share-per-second', String(sharePerSecond)]
   ])
   const kills = new Kills()
   try {
-    while (!kills.areEnough) {
-      if (kills.total >= killsMax) throw new Error(`${killsMax} kills did not meet what they should: ${counts(kills)}`)
+    while (!kills.areEnough || feeder.fed < records / 2) {
+      if (kills.total >= killsMax) throw new Error(`The kills did not meet what they should: ${counts(kills)}`)
       await killOne(setup, observer, kills)
       console.log(`${feeder.fed} of ${records} fed, ${counts(kills)}`)
     }

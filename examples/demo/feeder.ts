@@ -1,6 +1,6 @@
-// Feeds numbered records at a steady pace, record n into partition n modulo the number of partitions, and keeps the last
-// ones back until it is told that the kills are over: input has to arrive over the whole run. A process of its own, so
-// that nothing the demo does holds it up.
+// Feeds numbered records, record n into partition n modulo the number of partitions. Each moment it feeds a share of
+// what is left, so that input arrives for as long as the kills may take; when it is told that they are over it feeds the
+// rest. A process of its own, so that nothing the demo does holds it up.
 import { parseArgs } from 'node:util'
 import { Kafka } from 'kafka-once'
 
@@ -10,28 +10,30 @@ const { values: settings } = parseArgs({
     topic: { type: 'string', default: '' },
     partitions: { type: 'string', default: '1' },
     records: { type: 'string', default: '0' },
-    'records-per-second': { type: 'string', default: '1000' }
+    'share-per-second': { type: 'string', default: '0.02' }
   }
 })
 const count = Number(settings.records)
 const partitions = Number(settings.partitions)
 const tickMs = 20
-const keptBack = Math.ceil(count / 50)
+const sharePerTick = (Number(settings['share-per-second']) * tickMs) / 1000
+const lastRecordsPerTick = 400
 
 let isOver = false
 process.on('message', (message) => {
   if (message === 'over') isOver = true
 })
 // The demo is gone: so is the reason to feed.
-process.on('disconnect', () => process.exit(1))
+const onDisconnect = (): void => process.exit(1)
+process.on('disconnect', onDisconnect)
 
 const kafka = new Kafka({ brokers: settings.brokers.split(',') })
 const producer = kafka.producer()
 let fed = 0
 let due = 0
 while (fed < count) {
-  due += (Number(settings['records-per-second']) * tickMs * (isOver ? 20 : 1)) / 1000
-  const end = Math.min(isOver ? count : count - keptBack, Math.floor(due))
+  due = isOver ? fed + lastRecordsPerTick : due + (count - due) * sharePerTick
+  const end = Math.min(count, Math.floor(due))
   if (end > fed) {
     const first = fed
     const messages = Array.from({ length: end - first }, (_, i) => ({
@@ -43,10 +45,9 @@ while (fed < count) {
     fed = end
     process.send?.({ fed })
   }
-  // What is kept back does not pile up.
-  due = Math.min(due, fed + 1)
   await new Promise((resolve) => setTimeout(resolve, tickMs))
 }
 await producer.close()
 await kafka.close()
+process.off('disconnect', onDisconnect)
 process.disconnect()

@@ -51,7 +51,11 @@ export class Observer {
       const newest = checkpoints.at(-1)
       const handles = newest === undefined ? [] : pendingKafkaTransactions(newest)
       const pending = handles.map((one) => `${one.transactionalId} ${one.producerId} ${one.producerEpoch}`)
-      return { runs: latestRun?.incarnation ?? 0, checkpointId: newest?.checkpointId, pending: new Set(pending) }
+      return {
+        runs: latestRun === undefined ? 0 : latestRun.incarnation + 1,
+        checkpointId: newest?.checkpointId,
+        pending: new Set(pending)
+      }
     } finally {
       await store.close()
     }

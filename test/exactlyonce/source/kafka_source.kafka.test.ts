@@ -34,8 +34,12 @@ describeKafka('the Kafka source', ({ bootstrap }) => {
     it('a snapshot between two arrays never holds a record that was not emitted, and lacks none that was', async () => {
       const kafka = openKafka(bootstrap)
       const topic = await newTopic(kafka, 'atomic', 2)
-      for (const partition of [0, 1]) await feed(kafka, topic, numbered(5000), { partition })
-      const source = sourceOf(kafka, { topics: [topic], recordsPerPollMax: 100, partitionFetchBytesMax: 20_000 })
+      // Many small batches, so that there is a snapshot between them.
+      const producer = kafka.producer({ batchBytesMax: 1000 })
+      for (const partition of [0, 1]) {
+        await producer.send(numbered(5000).map((text) => ({ topic, partition, value: text })))
+      }
+      const source = sourceOf(kafka, { topics: [topic], recordsPerPollMax: 100 })
       const harness = await SourceHarness.open(source)
       const [reader] = harness.readers
       let emitted = 0
