@@ -5,6 +5,7 @@ import { withDeadline } from '../runtime/index.ts'
 import { errorCode } from '../protocol/index.ts'
 import type { ApiName, EncodableRequestOf, ResponseOf } from '../protocol/index.ts'
 import { retryCall } from './call.ts'
+import type { AttemptOptions, CallOptions } from './call.ts'
 import type { Cluster, CoordinatorType, RequestOptions } from './cluster.ts'
 import { brokerError, KafkaError } from './errors.ts'
 
@@ -45,9 +46,7 @@ export function coordinatorRequest<A extends ApiName>(
   let times = 0
   return retryCall(cluster, what, { deadlineMs, signal }, async (request) => {
     try {
-      const found = cluster.coordinator(type, key, signal)
-      const { timeoutMs } = request
-      const nodeId = await withDeadline(cluster.runtime, found, timeoutMs, () => notFound(type, key, timeoutMs))
+      const nodeId = await find(cluster, type, key, request)
       const response = await cluster.request({ nodeId }, api, body, { ...limits, ...request })
       const code = errorCodeOf(response)
       if (moved.has(code)) cluster.invalidateCoordinator(type, key)
@@ -65,6 +64,41 @@ export function coordinatorRequest<A extends ApiName>(
       return { again: error }
     }
   })
+}
+
+/**
+ * Version in which the coordinator takes requests of this API; undefined where there is none in common. Repeated and
+ * rejected as coordinatorRequest: a coordinator that has died is looked up again.
+ */
+export function coordinatorVersion(
+  cluster: Cluster,
+  type: CoordinatorType,
+  key: string,
+  api: ApiName,
+  options: CallOptions & Pick<RequestOptions, 'versionMin' | 'versionMax'> = {}
+): Promise<number | undefined> {
+  const { deadlineMs, signal, ...limits } = options
+  const what = `Asking the coordinator of the ${type} ${key} for its versions`
+  return retryCall(cluster, what, { deadlineMs, signal }, async (request) => {
+    try {
+      const nodeId = await find(cluster, type, key, request)
+      return { done: await cluster.negotiatedVersion({ nodeId }, api, { ...limits, ...request }) }
+    } catch (error) {
+      if (!(error instanceof KafkaError) || !error.retriable) throw error
+      cluster.invalidateCoordinator(type, key)
+      return { again: error }
+    }
+  })
+}
+
+function find(
+  cluster: Cluster,
+  type: CoordinatorType,
+  key: string,
+  { timeoutMs, signal }: AttemptOptions
+): Promise<number> {
+  const found = cluster.coordinator(type, key, signal)
+  return withDeadline(cluster.runtime, found, timeoutMs, () => notFound(type, key, timeoutMs))
 }
 
 function notFound(type: CoordinatorType, key: string, leftMs: number): KafkaError {

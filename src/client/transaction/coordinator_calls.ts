@@ -5,7 +5,7 @@ import { errorCode } from '../../protocol/index.ts'
 import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import { partitionsByTopic } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
-import { coordinatorRequest } from '../coordinator_request.ts'
+import { coordinatorRequest, coordinatorVersion } from '../coordinator_request.ts'
 import type { ProducerIdentity } from '../producer/index.ts'
 
 /** The highest version that is not for two-phase commit only (KIP-939). */
@@ -142,9 +142,7 @@ export async function endTxnVersion(
   signal?: AbortSignal
 ): Promise<number> {
   if (transactionVersion === 2) return 5
-  const nodeId = await cluster.coordinator('transaction', transactionalId, signal)
-  const options = signal === undefined ? { versionMax: 4 } : { versionMax: 4, signal }
-  return (await cluster.negotiatedVersion({ nodeId }, 'EndTxn', options)) ?? 4
+  return (await coordinatorVersion(cluster, 'transaction', transactionalId, 'EndTxn', { versionMax: 4, signal })) ?? 4
 }
 
 /** Tells the coordinator that the transaction writes to these partitions; needed below transaction version 2. */
