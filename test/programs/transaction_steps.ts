@@ -21,8 +21,8 @@ interface SettleSettings {
 
 const [step = '', json = '{}'] = process.argv.slice(2)
 
-if (step === 'prepare') await prepare(JSON.parse(json) as PrepareSettings)
-else if (step === 'commit' || step === 'abort') await settle(step, JSON.parse(json) as SettleSettings)
+if (step === 'prepare') await prepare(JSON.parse(json))
+else if (step === 'commit' || step === 'abort') await settle(step, JSON.parse(json))
 else throw new Error(`no such step: ${step}`)
 
 async function prepare({ brokers, topic, partitions, values, ...options }: PrepareSettings): Promise<void> {

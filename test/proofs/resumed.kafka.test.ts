@@ -5,9 +5,8 @@ import { quickRestart, startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
 import { committedRecords, readCommitted, scanTopic } from '../broker/log_scan.ts'
 import { leaveTransaction, readWithJava, readWithKcat } from '../broker/peers.ts'
-import type { PeerRecord } from '../broker/peers.ts'
-import { createTopic } from '../broker/probe.ts'
 import { describeJars } from '../broker/real_kafka.ts'
+import { linesOf, newTopic, textsOf } from './contents.ts'
 import { prepareAndDie, settleElsewhere } from './steps.ts'
 
 const partitions = 3
@@ -23,12 +22,19 @@ describeJars('a transaction that one process has prepared', () => {
     afterAll(async () => broker?.[Symbol.asyncDispose]())
 
     test('is committed by another one after the broker was killed, and others are aborted', async () => {
-      const [kept, dropped] = [await newTopic(broker, 'kept'), await newTopic(broker, 'dropped')]
+      const [kept, dropped] = [
+        await newTopic(broker.bootstrap, 'kept', partitions),
+        await newTopic(broker.bootstrap, 'dropped', partitions)
+      ]
       const values = Array.from({ length: 30 }, (_, i) => `record ${i}`)
       const prepare = (topic: string) =>
         prepareAndDie({
-          ...{ brokers: broker.bootstrap, topic, partitions, values },
-          ...{ transactionalId: `${topic}-id`, transactionTimeoutMs }
+          brokers: broker.bootstrap,
+          topic,
+          partitions,
+          values,
+          transactionalId: `${topic}-id`,
+          transactionTimeoutMs
         })
       const handles = await Promise.all([prepare(kept), prepare(dropped)])
       expect(handles[0].transactionVersion).toBe(transactionVersion)
@@ -50,7 +56,7 @@ describeJars('a transaction that one process has prepared', () => {
     })
 
     test('is committed or aborted by its two numbers where it is a Java producer’s', async () => {
-      const topic = await newTopic(broker, 'java')
+      const topic = await newTopic(broker.bootstrap, 'java', partitions)
       const recordCount = 9
       const leave = (name: string) => {
         const transactionalId = `${topic}-${name}`
@@ -75,8 +81,8 @@ describeJars('a transaction that one process has prepared', () => {
       const seen = await readCommitted(broker.bootstrap, topic)
       const expected = Array.from({ length: recordCount }, (_, i) => `v${i}`)
       expect(textsOf(seen).toSorted()).toEqual(expected)
-      expect(comparable(await readWithJava(broker.bootstrap, topic))).toEqual(comparable(seen))
-      expect(comparable(await readWithKcat(broker.bootstrap, topic))).toEqual(comparable(seen))
+      expect(linesOf(await readWithJava(broker.bootstrap, topic))).toEqual(linesOf(seen))
+      expect(linesOf(await readWithKcat(broker.bootstrap, topic))).toEqual(linesOf(seen))
       expect((await settle('commit', kept)).verdict.kind).toBe('alreadyCommitted')
       expect((await settle('commit', dropped)).verdict.kind).toBe('lost')
       const stranger = { ...kept, producerId: kept.producerId + 1_000_000n }
@@ -85,27 +91,10 @@ describeJars('a transaction that one process has prepared', () => {
   })
 })
 
-let topicsMade = 0
-
-async function newTopic(broker: TestBroker, what: string): Promise<string> {
-  const name = `resumed-${what}-${topicsMade++}`
-  expect(await createTopic(broker.bootstrap, { name, partitions })).toBe(0)
-  return name
-}
-
 /** How the one transaction in each partition ended. */
 async function outcomesIn(broker: TestBroker, topic: string): Promise<string[]> {
   const scans = await scanTopic(broker.bootstrap, topic)
   for (const scan of scans) expect(scan.transactions).toHaveLength(1)
   for (const scan of scans) expect(committedRecords(scan).length > 0).toBe(scan.transactions[0]?.outcome === 'COMMIT')
   return scans.flatMap(({ transactions }) => transactions.map(({ outcome }) => outcome))
-}
-
-function textsOf(records: readonly { readonly value: Uint8Array | null }[]): string[] {
-  return records.map(({ value }) => Buffer.from(value ?? []).toString())
-}
-
-function comparable(records: readonly PeerRecord[]): string[] {
-  const text = (bytes: Uint8Array | null): string => (bytes === null ? 'null' : Buffer.from(bytes).toString('hex'))
-  return records.map(({ partition, offset, key, value }) => `${partition} ${offset} ${text(key)} ${text(value)}`)
 }

@@ -32,7 +32,8 @@ export async function prepareAndDie(options: PreparingOptions): Promise<Prepared
   const ended = once(child, 'exit')
   try {
     for await (const line of createInterface({ input: child.stdout })) {
-      return JSON.parse(line) as PreparedTransaction
+      const handle: PreparedTransaction = JSON.parse(line)
+      return handle
     }
     throw new Error('the process that was to prepare a transaction ended without a handle')
   } finally {
@@ -56,5 +57,6 @@ export async function settleElsewhere(
   const args = programOf(step, { brokers, handle })
   const { code, stdout, stderr } = await run(process.execPath, args, { timeoutMs: stepTimeoutMs })
   if (code !== 0) throw new Error(`the process that was to ${step} ended with ${code}: ${stderr}`)
-  return JSON.parse(stdout) as Settled
+  const settled: Settled = JSON.parse(stdout)
+  return settled
 }
