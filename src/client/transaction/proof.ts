@@ -34,7 +34,7 @@ export async function prove(
   let backoffMs = firstBackoffMs
   for (;;) {
     const hanging = await openPartitions(cluster, target, clock)
-    const isWitnessOpen = target.witness !== null && (await isUnstable(cluster, target.witness, clock.left()))
+    const isWitnessOpen = target.witness !== null && (await isPending(cluster, target.witness, clock.left()))
     if (hanging.length === 0 && !isWitnessOpen) return { kind: 'proven' }
     if (cluster.runtime.monotonicMs() + backoffMs >= giveUpMs) {
       if (isWitnessOpen && target.witness !== null) {
@@ -120,10 +120,14 @@ async function scanOpen(cluster: Cluster, target: ResumeTarget, clock: Clock): P
   return hanging
 }
 
-// Brokers before Kafka 2.5 cannot tell; their answer counts as final.
-async function isUnstable(cluster: Cluster, witness: Witness, limits: CallLimits): Promise<boolean> {
-  const { groupId, topic, partition } = witness
+// A later transaction of the id may have its own witness pending in the same place, so that an unstable ledger alone says
+// nothing: it must not show this witness, nor one that came after it. Brokers before Kafka 2.5 cannot tell; their answer
+// counts as final.
+async function isPending(cluster: Cluster, witness: Witness, limits: CallLimits): Promise<boolean> {
+  const { groupId, topic, partition, previousRandomId } = witness
   if (!(await supportsRequireStable(cluster, groupId, limits.signal))) return false
+  const committed = await readLedger(cluster, { groupId, topic, partition, requireStable: false, ...limits })
+  if (committed.kind === 'witness' && committed.randomId !== previousRandomId) return false
   const entry = await readLedger(cluster, { groupId, topic, partition, requireStable: true, ...limits })
   return entry.kind === 'unstable'
 }

@@ -1,0 +1,35 @@
+// The proof of a committed transaction on a real Kafka, while its transactional id has gone on.
+import { expect, test } from 'vitest'
+import { Kafka, ledgerGroupOf, readLedger } from 'kafka-once'
+import { scanPartition } from '../../broker/log_scan.ts'
+import { createTopic } from '../../broker/probe.ts'
+import { describeKafka } from '../../broker/real_kafka.ts'
+
+describeKafka('a committed transaction', ({ bootstrap }) => {
+  test('is proven while the next one of its id has a witness pending, which stays undecided', async () => {
+    const topic = `proof-next-${process.pid}-${Date.now()}`
+    expect(await createTopic(bootstrap.split(',')[0] ?? '', { name: topic, partitions: 1 })).toBe(0)
+    await using kafka = new Kafka({ brokers: bootstrap.split(',') })
+    const producer = kafka.transactionalProducer({ transactionalId: topic })
+    const first = producer.beginTransaction()
+    await first.send({ topic, partition: 0, value: 'first' })
+    const handle = await first.prepare()
+    expect(await first.commit()).toEqual({ kind: 'committed' })
+
+    const next = producer.beginTransaction()
+    await next.send({ topic, partition: 0, value: 'next' })
+    await next.prepare()
+    const resumed = kafka.resumeTransaction(handle)
+    expect(await resumed.commit()).toEqual({ kind: 'alreadyCommitted' })
+    expect(await resumed.prove()).toEqual({ kind: 'proven' })
+    await next.abort()
+
+    const place = { groupId: ledgerGroupOf(topic), topic, partition: 0, requireStable: true }
+    expect(await readLedger(kafka.cluster, place)).toMatchObject({
+      kind: 'witness',
+      randomId: handle.witness?.randomId
+    })
+    const { transactions } = await scanPartition(bootstrap, topic, 0)
+    expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT', 'ABORT'])
+  })
+})
