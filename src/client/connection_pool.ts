@@ -19,6 +19,7 @@ const connectionIdleMsMax = 540_000
 interface Failures {
   readonly count: number
   readonly notBeforeMs: number
+  readonly last: unknown
 }
 
 export class ConnectionPool {
@@ -48,6 +49,12 @@ export class ConnectionPool {
   backoffLeftMs(peer: Peer): number {
     const failures = this.#failures.get(addressOf(peer))
     return failures === undefined ? 0 : Math.max(0, failures.notBeforeMs - this.#settings.runtime.monotonicMs())
+  }
+
+  /** Why the latest attempt to connect failed, where no later one to the same address worked. */
+  get lastFailure(): KafkaError | undefined {
+    const last = [...this.#failures.values()].at(-1)?.last
+    return last instanceof KafkaError ? last : undefined
   }
 
   /** Rejects as Connection.open does, or with CLOSED. Waits for the backoff of the address first. */
@@ -113,7 +120,9 @@ export class ConnectionPool {
       const count = (this.#failures.get(address)?.count ?? 0) + 1
       const limits = { backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax }
       const notBeforeMs = runtime.monotonicMs() + backoffDelayMs(runtime, limits, count)
-      this.#failures.set(address, { count, notBeforeMs })
+      // Set anew, so that the latest failure is the last of all.
+      this.#failures.delete(address)
+      this.#failures.set(address, { count, notBeforeMs, last: error })
       logger.debug(`${address}: no connection`, {
         failures: count,
         error: error instanceof KafkaError ? error.reason : String(error)

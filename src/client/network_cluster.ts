@@ -224,12 +224,20 @@ export class NetworkCluster implements Cluster {
       if (ready !== undefined) return Promise.resolve(ready)
     }
     const opening = target === 'any' ? this.#connectToAny(channel) : this.#connectToNode(target, channel)
-    const tooLate = (): KafkaError =>
-      new KafkaError('REQUEST_TIMEOUT', `${api} found no connection within ${Math.round(timeoutMs)} ms.`, {
-        retriable: true,
-        api
-      })
+    const tooLate = (): KafkaError => this.#noConnection(api, timeoutMs)
     return raceAbort(withDeadline(this.runtime, handled(opening), timeoutMs, tooLate), signal)
+  }
+
+  #noConnection(api: ApiName, timeoutMs: number): KafkaError {
+    const why = this.#pool.lastFailure
+    const message = `${api} found no connection within ${Math.round(timeoutMs)} ms.`
+    return new KafkaError('REQUEST_TIMEOUT', why === undefined ? message : `${message} ${why.reason}`, {
+      retriable: true,
+      api,
+      nextStep: why?.nextStep,
+      broker: why?.broker,
+      cause: why
+    })
   }
 
   async #connectToNode(target: { readonly nodeId: number } | 'controller', channel: Channel): Promise<Connection> {

@@ -280,17 +280,20 @@ function sharedWords(left: string, right: string): number {
   return (2 * shared) / (leftWords.length + rightWords.length)
 }
 
+// What other clients call the same thing.
+const synonyms: Readonly<Record<string, string>> = {
+  maximum: 'max',
+  minimum: 'min',
+  milliseconds: 'ms',
+  size: 'bytes',
+  ssl: 'tls',
+  bootstrap: 'brokers',
+  servers: 'brokers'
+}
+
 function words(name: string): string[] {
-  const abbreviations: Readonly<Record<string, string>> = {
-    maximum: 'max',
-    minimum: 'min',
-    milliseconds: 'ms',
-    size: 'bytes'
-  }
-  return name
-    .split(/[._-]|(?<=[a-z0-9])(?=[A-Z])/)
-    .map((word) => word.toLowerCase())
-    .map((word) => abbreviations[word] ?? word)
+  const parts = name.split(/[._-]|(?<=[a-z0-9])(?=[A-Z])/).map((word) => word.toLowerCase())
+  return parts.map((word) => (Object.hasOwn(synonyms, word) ? synonyms[word]! : word))
 }
 
 function sharedLetters(left: string, right: string): number {

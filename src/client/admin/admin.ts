@@ -133,7 +133,7 @@ export type StoredOffset = Omit<GroupOffset, 'errorCode'>
 export class Admin {
   readonly #cluster: Cluster
 
-  /** @internal */
+  /** Made by `Kafka.admin()`. */
   constructor(cluster: Cluster) {
     this.#cluster = cluster
   }
