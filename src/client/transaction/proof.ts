@@ -29,20 +29,23 @@ export async function prove(
   target: ResumeTarget,
   limits: CallLimits & { readonly proofDeadlineMs: number }
 ): Promise<Proof> {
+  const { runtime } = cluster
   const clock = new Clock(cluster, limits)
-  const giveUpMs = cluster.runtime.monotonicMs() + limits.proofDeadlineMs
+  const giveUpMs = runtime.monotonicMs() + limits.proofDeadlineMs
   let backoffMs = firstBackoffMs
   for (;;) {
+    // Whoever was asleep for a while knows what was so before: only what was asked for after the deadline counts.
+    const isLastLook = runtime.monotonicMs() >= giveUpMs
     const hanging = await openPartitions(cluster, target, clock)
     const isWitnessOpen = target.witness !== null && (await isPending(cluster, target.witness, clock.left()))
     if (hanging.length === 0 && !isWitnessOpen) return { kind: 'proven' }
-    if (cluster.runtime.monotonicMs() + backoffMs >= giveUpMs) {
+    if (isLastLook) {
       if (isWitnessOpen && target.witness !== null) {
         hanging.push(await hangingWitness(cluster, target, target.witness, clock))
       }
       return { kind: 'hanging', partitions: hanging }
     }
-    await cluster.runtime.sleep(backoffMs, limits.signal)
+    await runtime.sleep(Math.min(backoffMs, Math.max(0, giveUpMs - runtime.monotonicMs())), limits.signal)
     backoffMs = Math.min(backoffMs * 2, backoffMsMax)
   }
 }

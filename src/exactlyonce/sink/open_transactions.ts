@@ -32,8 +32,10 @@ export async function findOpenTransactions(
   const what = `Looking for open transactions in ${topic}`
   const retryOptions = { what, deadlineMs, backoffMs: 5, backoffMsMax: 200, signal, logger }
   return retry(runtime, retryOptions, async (leftMs): Promise<Attempt<readonly OpenTransaction[]>> => {
+    // What was so before the end of the patience proves nothing, however late the answer is seen.
+    const askedMs = runtime.monotonicMs()
     const open = await openNow(cluster, partitions, producerIds, { deadlineMs: leftMs, signal })
-    if (open.length === 0 || runtime.monotonicMs() - startMs >= markerPatienceMs) return { done: open }
+    if (open.length === 0 || askedMs - startMs >= markerPatienceMs) return { done: open }
     return { again: new KafkaError('INVALID_STATE', `${what}: ${open.length} found.`, { retriable: true }) }
   })
 }

@@ -81,6 +81,8 @@ export async function proveCommitted(
     await resumed.repair(proof, 'commit')
   } catch (error) {
     if (error instanceof KafkaError && error.retriable) throw error
+    // A broker refuses a marker that has come meanwhile.
+    if ((await resumed.prove(options)).kind === 'proven') return options.tell('proven')
     const reason = error instanceof Error ? error.message : String(error)
     throw new HangingTransactionError(
       handle.transactionalId,
