@@ -36,8 +36,8 @@ export class PartitionQueue {
   isEstablished = false
   /** The coordinator knows that the transaction writes here; below transaction version 2 it has to be told. */
   isAdmitted = false
-  /** A batch is being compressed or split. */
-  isBusy = false
+  /** Batches that are being compressed or split. */
+  readonly inWork = new Set<ProducerBatch>()
   /** Sequences after the ones that were given out cannot be used: a new epoch must be taken. */
   needsReset = false
   /** Monotonic, milliseconds: nothing is sent before. */
@@ -70,11 +70,24 @@ export class PartitionQueue {
    * over one connection, once the leader has acknowledged one of this epoch: before that it would take any sequence.
    */
   maySend(nodeId: number, inFlightMax: number): boolean {
-    if (this.isBusy || this.needsReset) return false
+    if (this.inWork.size > 0 || (this.needsReset && !this.hasUnknown)) return false
     if (this.wire.size === 0) return true
     const next = this.closed[0]
     if (next !== undefined && next.attempts > 0) return false
     return this.isEstablished && this.wireNodeId === nodeId && this.wire.size < inFlightMax
+  }
+
+  /** Whether everything of the old sequence is settled, so that it can be begun anew. */
+  get mayReset(): boolean {
+    return this.needsReset && this.wire.size === 0 && this.inWork.size === 0 && !this.hasUnknown
+  }
+
+  /**
+   * A waiting batch may have been stored by an attempt without an answer. It keeps its sequence until an answer tells:
+   * under another one it could be stored twice.
+   */
+  private get hasUnknown(): boolean {
+    return this.closed.some((batch) => batch.outcomeUnknown)
   }
 
   /** Gives the batch its sequence under the present identity. */
@@ -123,6 +136,7 @@ export class PartitionQueue {
   /** Whether a batch with an earlier sequence is still not acknowledged. */
   hasEarlier(batch: ProducerBatch): boolean {
     for (const other of this.wire) if (other.number < batch.number) return true
+    for (const other of this.inWork) if (other.number < batch.number) return true
     return this.closed.some((other) => other.number < batch.number)
   }
 }

@@ -19,6 +19,23 @@ export type ProduceOutcome =
   /** Another producer has taken over. */
   | 'fenced'
 
+// The leader has stored the batch, but not all replicas have; or nobody knows how far it came.
+const maybeStoredCodes: ReadonlySet<number> = new Set([
+  errorCode.UNKNOWN_SERVER_ERROR,
+  errorCode.REQUEST_TIMED_OUT,
+  errorCode.NETWORK_EXCEPTION,
+  errorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+])
+
+/**
+ * Whether the batch may be in the log although this code was answered. An out-of-order sequence says that it is not,
+ * whatever was unknown before: a stored one would have been recognised.
+ */
+export function mayBeStored(code: number, before: boolean): boolean {
+  if (code === errorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return false
+  return before || maybeStoredCodes.has(code)
+}
+
 export interface BatchFacts {
   readonly isTransactional: boolean
   readonly recordCount: number

@@ -11,7 +11,7 @@ import { finishBatch, splitBatch } from './batch_bytes.ts'
 import type { ProducerBatch } from './batch.ts'
 import type { CheckedProducerOptions } from './options.ts'
 import type { PartitionQueue, ProducerIdentity } from './partition_queue.ts'
-import { decideProduce, isMissingTopic } from './produce_outcome.ts'
+import { decideProduce, isMissingTopic, mayBeStored } from './produce_outcome.ts'
 import { namedProduceVersionMax, produceAnswers, produceBody } from './produce_request.ts'
 import type { ProduceAnswer } from './produce_request.ts'
 import { unknownTopicWaitMs } from './topic_routes.ts'
@@ -143,7 +143,7 @@ export class Sender {
   // Partitions whose sequence broke off begin anew under a later epoch, once nothing of the old one is on the wire.
   private resetSequences(): void {
     for (const queue of this.accumulator.active) {
-      if (!queue.needsReset || queue.wire.size > 0 || queue.isBusy) continue
+      if (!queue.mayReset) continue
       const current = this.context.identity()
       if (current === undefined) return
       const identity = queue.identity === current ? this.context.renewIdentity() : current
@@ -237,10 +237,10 @@ export class Sender {
 
   // The queue stands still until its first batch is compressed or split.
   private waitFor(queue: PartitionQueue, work: Promise<void>, batch: ProducerBatch): void {
-    queue.isBusy = true
+    queue.inWork.add(batch)
     this.underWay++
     const done = (): void => {
-      queue.isBusy = false
+      queue.inWork.delete(batch)
       this.wake()
       this.oneDone()
     }
@@ -336,6 +336,7 @@ export class Sender {
       hasEarlier: queue.hasEarlier(batch)
     })
     if (outcome === 'stored') return this.stored(batch, code === 0 ? (answer?.baseOffset ?? -1n) : -1n)
+    batch.outcomeUnknown = mayBeStored(code, batch.outcomeUnknown)
     const error = batchError(batch, code, answer?.message ?? null)
     if (this.stopped !== undefined) return this.giveUp(batch, error)
     this.cluster.logger.debug('Produce: a batch was refused', { nodeId, outcome, error: error.message })
@@ -435,7 +436,7 @@ export class Sender {
   // Batches that waited too long; what is on the wire is judged when its answer is there.
   private expire(nowMs: number): void {
     for (const queue of this.accumulator.active) {
-      if (this.oldestDeadlineMs(queue) > nowMs || queue.isBusy) continue
+      if (this.oldestDeadlineMs(queue) > nowMs || queue.inWork.size > 0) continue
       if (queue.closed.length === 0) this.accumulator.close(queue)
       while (queue.closed.length > 0 && this.deadlineMs(queue.closed[0]!) <= nowMs) {
         const batch = queue.closed.shift()!

@@ -22,13 +22,15 @@ interface Route {
   loading: Promise<TopicMetadata> | undefined
   refreshing: boolean
   refreshes: number
+  /** One per topic, since a signal with many listeners is taken for a leak. */
+  readonly closing: AbortController
 }
 
 export class TopicRoutes {
   private readonly cluster: Cluster
   private readonly listeners = new Set<(topic: string) => void>()
   private readonly routes = new Map<string, Route>()
-  private readonly closing = new AbortController()
+  private isClosed = false
 
   constructor(cluster: Cluster) {
     this.cluster = cluster
@@ -75,7 +77,7 @@ export class TopicRoutes {
   /** Asks again in the background, more slowly the longer it is without effect; those who listen are told. */
   refresh(topic: string): void {
     const route = this.route(topic)
-    if (route.refreshing || this.closing.signal.aborted) return
+    if (route.refreshing || this.isClosed) return
     route.refreshing = true
     void this.refreshOnce(topic, route)
   }
@@ -87,13 +89,16 @@ export class TopicRoutes {
   }
 
   close(): void {
-    this.closing.abort(new KafkaError('CLOSED', 'The producer is closed.'))
+    this.isClosed = true
+    for (const { closing } of this.routes.values()) closing.abort(closedError())
   }
 
   private route(topic: string): Route {
     let route = this.routes.get(topic)
     if (route === undefined) {
-      route = { metadata: undefined, habits: undefined, loading: undefined, refreshing: false, refreshes: 0 }
+      const closing = new AbortController()
+      route = { metadata: undefined, habits: undefined, loading: undefined, refreshing: false, refreshes: 0, closing }
+      if (this.isClosed) closing.abort(closedError())
       this.routes.set(topic, route)
     }
     return route
@@ -101,7 +106,7 @@ export class TopicRoutes {
 
   private find(topic: string): Promise<TopicMetadata> {
     const { cluster } = this
-    const { signal } = this.closing
+    const { signal } = this.route(topic).closing
     let refresh = false
     const options = {
       deadlineMs: unknownTopicWaitMs,
@@ -122,24 +127,29 @@ export class TopicRoutes {
 
   private async refreshOnce(topic: string, route: Route): Promise<void> {
     const { cluster } = this
+    const { signal } = route.closing
     try {
       if (route.refreshes > 0) {
         const delayMs = Math.min(cluster.retryBackoffMs * 2 ** (route.refreshes - 1), cluster.retryBackoffMsMax)
-        await cluster.runtime.sleep(delayMs, this.closing.signal)
+        await cluster.runtime.sleep(delayMs, signal)
       }
       route.refreshes++
-      const metadata = (await cluster.topics([topic], { refresh: true, signal: this.closing.signal })).get(topic)
+      const metadata = (await cluster.topics([topic], { refresh: true, signal })).get(topic)
       if (metadata !== undefined) this.take(topic, metadata)
     } catch (error) {
       cluster.logger.debug(`Metadata of topic ${topic}: trying again`, { error: String(error) })
     }
     route.refreshing = false
-    if (!this.closing.signal.aborted) for (const onChange of this.listeners) onChange(topic)
+    if (!this.isClosed) for (const onChange of this.listeners) onChange(topic)
   }
 
   private take(topic: string, metadata: TopicMetadata): void {
     this.route(topic).metadata = metadata
   }
+}
+
+function closedError(): KafkaError {
+  return new KafkaError('CLOSED', 'The producer is closed.')
 }
 
 export function unknownTopic(topic: string, partition?: number): KafkaError {

@@ -23,7 +23,7 @@ export interface JudgeLimits extends CallLimits {
 const markerWaitMs = 5_000
 const markerBackoffMs = 2
 const markerBackoffMsMax = 200
-const scansMax = 8
+const scansMax = 4
 
 /** A ledger that was empty before may be empty again once its group has expired; no sooner than this, milliseconds. */
 const ledgerRetentionMsMin = 24 * 60 * 60 * 1000
