@@ -28,7 +28,7 @@ describe('barriers of several inputs', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.array(fc.nat(), { maxLength: 60 }), (inputs, choices) => {
         let alignment = noBarrier(inputs)
-        const next = new Array<number>(inputs).fill(0)
+        const next = Array.from({ length: inputs }, () => 0)
         const passed: number[] = []
         for (const choice of choices) {
           const open = next.map((_, input) => input).filter((input) => !isHeldBack(alignment, input))

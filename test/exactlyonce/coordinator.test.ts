@@ -10,15 +10,16 @@ import { settle, VirtualTime } from './kit/virtual_time.ts'
 
 const settings = { intervalMs: 100, timeoutMs: 1000, minPauseMs: 0, concurrentMax: 1 }
 
+const never = (): never => {
+  throw new Error('not part of a run')
+}
+
 /** A participant of which only the calls of a run matter. `wait` holds a call up. */
 function participantOf(
   name: string,
   log: string[],
   wait: (call: string) => Promise<void> | void = () => undefined
 ): TransactionParticipant {
-  const never = (): never => {
-    throw new Error('not part of a run')
-  }
   return {
     name,
     kind: 'losable',

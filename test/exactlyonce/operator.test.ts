@@ -44,6 +44,19 @@ describe('a synchronous function', () => {
   })
 })
 
+class Thenable {
+  readonly #value: number
+
+  constructor(value: number) {
+    this.#value = value
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- that is what is tried
+  then(resolve: (value: number) => void): void {
+    resolve(this.#value)
+  }
+}
+
 describe('a function that returns promises', () => {
   test.each([
     ['map', (x: number) => later(x * 2, 4 - x), [2, 4, 6]],
@@ -76,20 +89,15 @@ describe('a function that returns promises', () => {
   })
 
   test('of another kind of promise is awaited as well', async () => {
-    const thenable = (x: number): PromiseLike<number> =>
-      ({
-        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tried
-        then: (resolve: (value: number) => never) => Promise.resolve(resolve(x + 1))
-      }) as PromiseLike<number>
-    expect(await run('map', thenable, [1, 2])).toEqual([2, 3])
+    expect(await run('map', (x: number) => new Thenable(x + 1), [1, 2])).toEqual([2, 3])
   })
 })
 
 describe('collect', () => {
   test('is refused after flatMap has returned', async () => {
-    let kept: (value: number) => void = () => undefined
-    run('flatMap', (_: number, collect: (value: number) => void) => void (kept = collect), [1])
-    expect(() => kept(5)).toThrow('after its flatMap function had returned')
+    const kept: ((value: number) => void)[] = []
+    run('flatMap', (_: number, collect: (value: number) => void) => void kept.push(collect), [1])
+    expect(() => kept[0]?.(5)).toThrow('after its flatMap function had returned')
   })
 })
 

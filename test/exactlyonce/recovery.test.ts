@@ -229,14 +229,15 @@ describe('recovery', () => {
   })
 })
 
+const both = (lost: Script['settled'], more: Partial<Script> = {}): Script[] => [
+  { name: 'kafka', ...(lost === undefined ? {} : { settled: lost }) },
+  { name: 'pg', kind: 'durable', ...more }
+]
+
 describe('a lost transaction', () => {
   const before = withPending(5, 4, { kafka: [5] })
   const newest = withPending(7, 6, { kafka: [6, 7], pg: [6, 7] })
   const middle = withPending(6, 5, { kafka: [6], pg: [6] })
-  const both = (lost: Script['settled'], more: Partial<Script> = {}): Script[] => [
-    { name: 'kafka', ...(lost === undefined ? {} : { settled: lost }) },
-    { name: 'pg', kind: 'durable', ...more }
-  ]
 
   test('ends what comes after it, and the job goes on from the checkpoint right before it', async () => {
     const { context, log } = bench(both({ 6: 'lost' }), [contentsOf([before, middle, newest])])
@@ -378,13 +379,10 @@ describe('another run that recovers at the same time', () => {
       [{}],
       [contentsOf([checkpointOf()]), contentsOf([checkpointOf({ checkpointId: 4 })])]
     )
-    const { publishRun } = context.store
-    let isFirst = true
-    context.store.publishRun = async (run) => {
-      if (!isFirst) return publishRun(run)
-      isFirst = false
-      return 'taken'
-    }
+    const first = ['taken'] as const
+    let calls = 0
+    const publish = context.store.publishRun.bind(context.store)
+    context.store.publishRun = async (run) => first[calls++] ?? publish(run)
     expect((await recover(context)).chosen?.checkpointId).toBe(4)
     expect(log.filter((entry) => entry.includes('fence '))).toEqual([])
     expect(log.filter((entry) => entry === 'kafka fence')).toHaveLength(2)

@@ -76,7 +76,8 @@ describe('a value in state', () => {
     '{"$number":null}',
     '[[{"$bigint":[]}]]'
   ])('that nothing could have written is refused: %s', (text) => {
-    expect(decodeStateValue(JSON.parse(text) as JsonValue)).toBeUndefined()
+    const json: JsonValue = JSON.parse(text)
+    expect(decodeStateValue(json)).toBeUndefined()
   })
 })
 
@@ -109,11 +110,11 @@ describe('a list in state', () => {
   })
 })
 
-describe('after a change of parallelism', () => {
-  const state = (kind: 'split' | 'union', subtasks: number[][]): SubtaskState[] =>
-    subtasks.map((elements) => new Map([['list', { redistribution: kind, elements }]]))
-  const elements = (shares: readonly SubtaskState[]): unknown[] => shares.map((share) => share.get('list')?.elements)
+const state = (kind: 'split' | 'union', subtasks: number[][]): SubtaskState[] =>
+  subtasks.map((elements) => new Map([['list', { redistribution: kind, elements }]]))
+const elements = (shares: readonly SubtaskState[]): unknown[] => shares.map((share) => share.get('list')?.elements)
 
+describe('after a change of parallelism', () => {
   test('each element of a split list goes to one subtask', () => {
     const shares = redistribute(state('split', [[1, 2, 3], [4], []]), 2)
     expect(elements(shares)).toEqual([
@@ -144,7 +145,8 @@ describe('after a change of parallelism', () => {
     fc.assert(
       fc.property(subtasks, fc.integer({ min: 1, max: 8 }), (before, parallelism) => {
         const after = elements(redistribute(state('split', before), parallelism)).flat()
-        expect(after.toSorted()).toEqual(before.flat().toSorted())
+        expect(after).toHaveLength(before.flat().length)
+        expect(new Set(after)).toEqual(new Set(before.flat()))
       })
     )
   })

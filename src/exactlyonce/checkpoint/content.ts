@@ -1,5 +1,6 @@
-// What stands inside a checkpoint and a run record, as JSON. What is read back is untrusted: every field is checked,
-// and the answer to anything unexpected is a reason, not an exception. Order and names of fields are the format.
+// What stands inside a checkpoint and a run record, as JSON. A checkpoint is an array, since names would be a large part
+// of a small one: its order is the format. What is read back is untrusted: every field is checked, and the answer to
+// anything unexpected is a reason, not an exception.
 import type { StateValue } from '../functions.ts'
 import type { ParticipantSnapshot, PendingTransaction } from '../participant.ts'
 import { decodeStateValue, encodeStateValue, isJsonArray } from '../state.ts'
@@ -18,16 +19,16 @@ export function encodeCheckpoint(checkpoint: Checkpoint): string {
   const participants = Array.from(checkpoint.participants, ([name, snapshot]) => {
     return [name, encodeParticipant(name, snapshot)] as const
   })
-  return JSON.stringify({
-    jobName: checkpoint.jobName,
-    checkpointId: checkpoint.checkpointId,
-    previousCheckpointId: checkpoint.previousCheckpointId ?? null,
-    incarnation: checkpoint.incarnation,
-    runId: checkpoint.runId,
-    takenAtMs: checkpoint.takenAtMs,
-    operators: Object.fromEntries(operators),
-    participants: Object.fromEntries(participants)
-  })
+  return JSON.stringify([
+    checkpoint.jobName,
+    checkpoint.checkpointId,
+    checkpoint.previousCheckpointId ?? null,
+    checkpoint.incarnation,
+    checkpoint.runId,
+    checkpoint.takenAtMs,
+    Object.fromEntries(operators),
+    Object.fromEntries(participants)
+  ])
 }
 
 function encodeOperator(state: OperatorState): JsonValue {
@@ -42,20 +43,25 @@ function encodeParticipant(name: string, snapshot: ParticipantSnapshot): JsonVal
   const pending = snapshot.pending.map(({ checkpointId, handle }) => {
     return [checkpointId, encodeStateValue(handle, `handle ${checkpointId} of ${name}`)]
   })
-  return { pending, recorded: encodeStateValue(snapshot.recorded, `recorded of ${name}`) }
+  return [pending, encodeStateValue(snapshot.recorded, `recorded of ${name}`)]
 }
 
 export function decodeCheckpoint(text: string): Decoded<Checkpoint> {
-  return decode(text, (json) => ({
-    jobName: stringOf(json, 'jobName'),
-    checkpointId: countOf(json, 'checkpointId'),
-    previousCheckpointId: optionalCountOf(json, 'previousCheckpointId'),
-    incarnation: countOf(json, 'incarnation'),
-    runId: stringOf(json, 'runId'),
-    takenAtMs: countOf(json, 'takenAtMs'),
-    operators: mapOf(objectOf(json['operators'], 'operators'), decodeOperator),
-    participants: mapOf(objectOf(json['participants'], 'participants'), decodeParticipant)
-  }))
+  return decode(text, (json) => {
+    const fields = arrayOf(json, 'the whole')
+    if (fields.length !== 8) throw new Unexpected(`it has ${fields.length} fields`)
+    const [jobName, checkpointId, previousCheckpointId, incarnation, runId, takenAtMs, operators, participants] = fields
+    return {
+      jobName: stringOf(jobName, 'jobName'),
+      checkpointId: countOf(checkpointId, 'checkpointId'),
+      previousCheckpointId: optionalCountOf(previousCheckpointId, 'previousCheckpointId'),
+      incarnation: countOf(incarnation, 'incarnation'),
+      runId: stringOf(runId, 'runId'),
+      takenAtMs: countOf(takenAtMs, 'takenAtMs'),
+      operators: mapOf(objectOf(operators, 'operators'), decodeOperator),
+      participants: mapOf(objectOf(participants, 'participants'), decodeParticipant)
+    }
+  })
 }
 
 function decodeOperator(json: JsonValue, name: string): OperatorState {
@@ -68,7 +74,7 @@ function decodeList(json: JsonValue, name: string): ListSnapshot {
 }
 
 function decodeParticipant(json: JsonValue, name: string): ParticipantSnapshot {
-  const { pending, recorded } = objectOf(json, name)
+  const [pending, recorded] = arrayOf(json, name)
   return { pending: decodePending(arrayOf(pending, name), name), recorded: valueOf(recorded, name) }
 }
 
@@ -93,18 +99,21 @@ export function encodeRun(run: RunRecord): string {
 }
 
 export function decodeRun(text: string): Decoded<RunRecord> {
-  return decode(text, (json) => ({
-    jobName: stringOf(json, 'jobName'),
-    incarnation: countOf(json, 'incarnation'),
-    runId: stringOf(json, 'runId'),
-    restoredCheckpointId: optionalCountOf(json, 'restoredCheckpointId'),
-    firstCheckpointId: countOf(json, 'firstCheckpointId'),
-    concurrentMax: countOf(json, 'concurrentMax'),
-    startedAtMs: countOf(json, 'startedAtMs')
-  }))
+  return decode(text, (json) => {
+    const run = objectOf(json, 'the whole')
+    return {
+      jobName: stringOf(run['jobName'], 'jobName'),
+      incarnation: countOf(run['incarnation'], 'incarnation'),
+      runId: stringOf(run['runId'], 'runId'),
+      restoredCheckpointId: optionalCountOf(run['restoredCheckpointId'], 'restoredCheckpointId'),
+      firstCheckpointId: countOf(run['firstCheckpointId'], 'firstCheckpointId'),
+      concurrentMax: countOf(run['concurrentMax'], 'concurrentMax'),
+      startedAtMs: countOf(run['startedAtMs'], 'startedAtMs')
+    }
+  })
 }
 
-function decode<T>(text: string, read: (json: JsonObject) => T): Decoded<T> {
+function decode<T>(text: string, read: (json: JsonValue) => T): Decoded<T> {
   let json: JsonValue
   try {
     json = JSON.parse(text)
@@ -112,7 +121,7 @@ function decode<T>(text: string, read: (json: JsonObject) => T): Decoded<T> {
     return { corrupt: 'its content is not JSON' }
   }
   try {
-    return { value: read(objectOf(json, 'the whole')) }
+    return { value: read(json) }
   } catch (error) {
     if (error instanceof Unexpected) return { corrupt: error.message }
     throw error
@@ -129,20 +138,18 @@ function arrayOf(json: JsonValue | undefined, name: string): readonly JsonValue[
   return json
 }
 
-function stringOf(json: JsonObject, name: string): string {
-  const value = json[name]
+function stringOf(value: JsonValue | undefined, name: string): string {
   if (typeof value !== 'string') throw new Unexpected(`${name} is not a string`)
   return value
 }
 
-function countOf(json: JsonObject, name: string): number {
-  const value = json[name]
+function countOf(value: JsonValue | undefined, name: string): number {
   if (!isCount(value)) throw new Unexpected(`${name} is not a whole number from 0 on`)
   return value
 }
 
-function optionalCountOf(json: JsonObject, name: string): number | undefined {
-  return json[name] === null ? undefined : countOf(json, name)
+function optionalCountOf(value: JsonValue | undefined, name: string): number | undefined {
+  return value === null ? undefined : countOf(value, name)
 }
 
 function isCount(value: JsonValue | undefined): value is number {

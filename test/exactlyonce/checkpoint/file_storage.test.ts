@@ -101,9 +101,9 @@ describe('a checkpoint file', () => {
   })
 })
 
-describe('a disk that fails', () => {
-  const failing = (code: string) => (): Promise<never> => Promise.reject(Object.assign(new Error(code), { code }))
+const failing = (code: string) => (): Promise<never> => Promise.reject(Object.assign(new Error(code), { code }))
 
+describe('a disk that fails', () => {
   test.each(['ENOSPC', 'EIO', 'EACCES'])('with %s when a file is made is told as CHECKPOINT_STORE', async (code) => {
     const store = await open(withFiles({ create: failing(code) }))
     const publishing = store.publishCheckpoint(checkpointOf())
@@ -115,8 +115,7 @@ describe('a disk that fails', () => {
     const { files } = nodeRuntime()
     const create: Files['create'] = async (path, mode) => {
       const handle = await files.create(path, mode)
-      const { write, sync, close } = handle
-      return { write, sync, close, [call]: failing('ENOSPC') }
+      return Object.assign(handle, { [call]: failing('ENOSPC') })
     }
     const store = await open(withFiles({ create }))
     await expect(store.publishCheckpoint(checkpointOf())).rejects.toMatchObject({ code: 'CHECKPOINT_STORE' })
@@ -136,28 +135,28 @@ describe('a disk that fails', () => {
   })
 })
 
-describe('a process killed', () => {
-  /** Files that kill the process before their nth call. */
-  function killedAt(nth: number): SimulatedProcess {
-    const base = nodeRuntime()
-    let calls = 0
-    const process = new SimulatedProcess(undefined, {
-      ...base,
-      files: new Proxy(
-        { ...base.files },
-        {
-          get: (files, name: keyof Files) => {
-            return (...args: unknown[]) => {
-              if (++calls >= nth) process.kill()
-              return process.isRunning ? Reflect.apply(files[name], files, args) : new Promise(() => undefined)
-            }
+/** Files that kill the process before their nth call. */
+function killedAt(nth: number): SimulatedProcess {
+  const base = nodeRuntime()
+  let calls = 0
+  const process = new SimulatedProcess(undefined, {
+    ...base,
+    files: new Proxy(
+      { ...base.files },
+      {
+        get: (files, name: keyof Files) => {
+          return (...args: unknown[]) => {
+            if (++calls >= nth) process.kill()
+            return process.isRunning ? Reflect.apply(files[name], files, args) : new Promise(() => undefined)
           }
         }
-      )
-    })
-    return process
-  }
+      }
+    )
+  })
+  return process
+}
 
+describe('a process killed', () => {
   test('at any call to the disk leaves whole checkpoints only, and each that was said to be durable', async () => {
     for (let nth = 1; ; nth++) {
       const process = killedAt(nth)

@@ -12,6 +12,7 @@ export class SimulatedProcess {
   readonly met = new Map<string, number>()
   /** Resolves when the process is killed or paused. */
   readonly stopped: Deferred<void> = deferred()
+  readonly #openFiles = new Set<FileHandle>()
   #isDead = false
   #pause: Deferred<void> | undefined
 
@@ -58,6 +59,7 @@ export class SimulatedProcess {
 
   kill(): void {
     this.#isDead = true
+    for (const handle of this.#openFiles) handle.close().catch(() => undefined) // as the system does
     this.stopped.resolve()
   }
 
@@ -100,10 +102,11 @@ export class SimulatedProcess {
       create: (path, mode) =>
         call(async (): Promise<FileHandle> => {
           const handle = await base.create(path, mode)
+          this.#openFiles.add(handle)
           return {
             write: (bytes) => call(() => handle.write(bytes)),
             sync: () => call(() => handle.sync()),
-            close: () => call(() => handle.close())
+            close: () => call(() => (this.#openFiles.delete(handle), handle.close()))
           }
         }),
       link: (from, to) => call(() => base.link(from, to)),

@@ -139,7 +139,7 @@ export class CollectSink<T> implements SinkFunction<T> {
   }
 }
 
-function isNumbered(value: unknown): value is NumberedRecord {
+export function isNumbered(value: unknown): value is NumberedRecord {
   return typeof value === 'object' && value !== null && 'partition' in value && 'offset' in value
 }
 
