@@ -62,6 +62,8 @@ class TransactionalWriter<T> implements SinkWriter<T> {
   private readonly options: CheckedKafkaSinkOptions<T>
   private readonly participant: KafkaTransactionParticipant
   private readonly writer: TransactionWriter<KafkaTransaction>
+  /** Holds records of this subtask that may not be acknowledged yet. */
+  private written: Transaction | undefined
 
   constructor(options: CheckedKafkaSinkOptions<T>, participant: KafkaTransactionParticipant) {
     this.options = options
@@ -83,6 +85,7 @@ class TransactionalWriter<T> implements SinkWriter<T> {
 
   // Without a promise as long as there is room in the buffer.
   private write(transaction: Transaction, values: readonly T[]): void | Promise<void> {
+    this.written = transaction
     for (let i = 0; i < values.length; i++) {
       const wait = this.append(transaction, values[i]!)
       if (wait !== undefined) return this.writeRest(wait, transaction, values, i + 1)
@@ -122,7 +125,12 @@ class TransactionalWriter<T> implements SinkWriter<T> {
     )
   }
 
-  passBarrier(checkpointId: number): void {
+  // The next transaction has another producer, whose records could overtake those of this one on their way to a
+  // partition. So they must lie there before this subtask goes on, as Flink's FlinkKafkaProducer flushes in preCommit.
+  async passBarrier(checkpointId: number): Promise<void> {
+    const { written } = this
+    this.written = undefined
+    if (written !== undefined) await written.flush()
     this.writer.passBarrier(checkpointId)
   }
 
