@@ -3,7 +3,7 @@
 // twice. After a reply that is overdue, out of order or unreadable the connection is closed, because no later reply on
 // it can be trusted. KIP-35, KIP-219 (throttling), KIP-511.
 import { deferred, raceAbort } from '../runtime/index.ts'
-import type { Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
+import type { ConnectOptions, Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
 import {
   decodeResponse,
   encodeRequest,
@@ -107,7 +107,7 @@ export class Connection implements SocketHandler {
     signal?.throwIfAborted()
     const connection = new Connection(settings, peer)
     try {
-      await raceAbort(connection.#connect(peer), signal)
+      await raceAbort(connection.#connect(peer, signal), signal)
       await connection.#askVersions(peer, signal)
     } catch (error) {
       connection.close()
@@ -203,10 +203,9 @@ export class Connection implements SocketHandler {
     this.#fail(lostConnection(this.address, error, isEarly))
   }
 
-  async #connect(peer: Peer): Promise<void> {
-    const { runtime, connectTimeoutMs, tls } = this.#settings
-    const { host, port } = peer
-    const target = { host, port, timeoutMs: connectTimeoutMs }
+  async #connect(peer: Peer, signal: AbortSignal | undefined): Promise<void> {
+    const { runtime, tls } = this.#settings
+    const target = this.#target(peer, signal)
     try {
       this.#socket = await runtime.connect(tls === undefined ? target : { ...target, tls }, this)
     } catch (error) {
@@ -218,14 +217,18 @@ export class Connection implements SocketHandler {
     throw this.#failure
   }
 
+  #target({ host, port }: Peer, signal: AbortSignal | undefined): ConnectOptions {
+    const target = { host, port, timeoutMs: this.#settings.connectTimeoutMs }
+    return signal === undefined ? target : { ...target, signal }
+  }
+
   // A TLS listener often closes a plaintext connection without a word: whether it is one, only TLS can tell.
   async #shouldHaveSpokenTls(error: unknown, peer: Peer, signal: AbortSignal | undefined): Promise<boolean> {
-    const { runtime, connectTimeoutMs, tls } = this.#settings
+    const { runtime, tls } = this.#settings
     const isEarlyEnd = error instanceof KafkaError && error.code === 'CONNECTION_LOST' && !this.#hasAnswered
     if (!isEarlyEnd || tls !== undefined || signal?.aborted === true) return false
     const handler: SocketHandler = { onData: () => {}, onDrain: () => {}, onClose: () => {} }
-    const { host, port } = peer
-    const target = { host, port, timeoutMs: connectTimeoutMs, tls: { dangerouslySkipVerification: true } }
+    const target = { ...this.#target(peer, signal), tls: { dangerouslySkipVerification: true } }
     try {
       const probe = await runtime.connect(target, handler)
       probe.destroy()

@@ -12,11 +12,12 @@ const keepAliveDelayMs = 30_000
 
 /**
  * Opens a connection. Rejects, without any call of the handler, when it cannot be opened: with Node's error and its
- * `code`, or with the code `ETIMEDOUT` after `timeoutMs`, which includes the TLS handshake.
+ * `code`, with the code `ETIMEDOUT` after `timeoutMs`, which includes the TLS handshake, or with the signal's reason.
  */
 export function connectSocket(options: ConnectOptions, handler: SocketHandler): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const { host, port, timeoutMs, tls } = options
+    const { host, port, timeoutMs, tls, signal } = options
+    signal?.throwIfAborted()
     const socket = tls === undefined ? connectTcp({ host, port }) : connectTls(tlsConnectOptions(host, port, tls))
     let failure: Error | undefined
     let isOpen = false
@@ -24,8 +25,13 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
       const message = `No connection to ${host}:${port} within ${timeoutMs} ms`
       socket.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }))
     }, timeoutMs)
+    const onAbort = (): void => {
+      socket.destroy()
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
       isOpen = true
       socket.setNoDelay(true)
       socket.setKeepAlive(true, keepAliveDelayMs)
@@ -38,8 +44,9 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
     })
     socket.once('close', () => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
       if (isOpen) handler.onClose(failure)
-      else reject(failure ?? closedEarly(host, port))
+      else reject(signal?.aborted === true ? signal.reason : (failure ?? closedEarly(host, port)))
     })
   })
 }

@@ -38,6 +38,8 @@ export interface ConnectOptions {
   readonly port: number
   readonly timeoutMs: number
   readonly tls?: TlsOptions
+  /** Gives up connecting, at once, with its reason; of no effect on a connection that is open. */
+  readonly signal?: AbortSignal
 }
 
 /** One open file. */

@@ -161,6 +161,29 @@ describe('what answers at an address is told apart', () => {
   })
 })
 
+describe('opening a connection is given up at once with a signal', () => {
+  it.each([
+    ['while TLS is awaited', { tls: {} }],
+    ['while the versions are awaited', {}]
+  ])('%s, and no socket is left', async (_when, own) => {
+    const sockets = new Set<NodeSocket>()
+    const server = createServer((socket) => {
+      sockets.add(socket)
+      socket.on('data', () => {})
+      socket.on('close', () => sockets.delete(socket))
+    })
+    const port = await listen(server)
+    const abort = new AbortController()
+    const patient = { ...settings, ...own, connectTimeoutMs: 60_000, requestTimeoutMs: 60_000 }
+    const opening = Connection.open(patient, { host: '127.0.0.1', port }, abort.signal)
+    await expect.poll(() => sockets.size).toBe(1)
+    const reason = new Error('enough')
+    abort.abort(reason)
+    await expect(opening).rejects.toBe(reason)
+    await expect.poll(() => sockets.size).toBe(0)
+  })
+})
+
 describe('the handshake asks for versions', () => {
   it('tells the software by the name and version of the package', async () => {
     const { broker } = await fake({})
