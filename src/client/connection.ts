@@ -180,6 +180,11 @@ export class Connection implements SocketHandler {
     this.#fail(new KafkaError('CLOSED', `The connection to ${this.address} was closed.`, { broker: this.address }))
   }
 
+  /** Ends a connection that is not busy and no longer needed; whoever was about to use it may try again. */
+  retire(): void {
+    this.#fail(lostConnection(this.address, new Error('it was no longer needed'), false))
+  }
+
   onData(bytes: Uint8Array): void {
     if (this.#failure !== undefined) return
     try {

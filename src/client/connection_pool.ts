@@ -41,7 +41,7 @@ export class ConnectionPool {
     const connection = this.#open.get(keyOf(peer, channel))
     if (connection === undefined || !connection.isOpen) return undefined
     if (connection.idleMs <= connectionIdleMsMax) return connection
-    connection.close()
+    connection.retire()
     return undefined
   }
 
@@ -69,12 +69,17 @@ export class ConnectionPool {
     return promise
   }
 
-  /** Closes connections that are not busy and lead to none of these addresses. */
-  retain(addresses: ReadonlySet<string>): void {
+  /**
+   * Closes connections that are not busy and lead to none of `brokers`, and forgets the failures of addresses that are
+   * neither there nor in `others`.
+   */
+  retain(brokers: ReadonlySet<string>, others: ReadonlySet<string>): void {
     for (const connection of this.#open.values()) {
-      if (!addresses.has(connection.address) && connection.load === 0) connection.close()
+      if (!brokers.has(connection.address) && connection.load === 0) connection.retire()
     }
-    for (const address of this.#failures.keys()) if (!addresses.has(address)) this.#failures.delete(address)
+    for (const address of this.#failures.keys()) {
+      if (!brokers.has(address) && !others.has(address)) this.#failures.delete(address)
+    }
   }
 
   /** Closes the connections of one channel, also those that are being opened. */

@@ -209,7 +209,7 @@ export class NetworkCluster implements Cluster {
     const learned = this.#metadata.learn(response, nowMs)
     this.#doubtful.clear()
     const { bootstrap } = this.#settings
-    this.#pool.retain(new Set([...this.#metadata.brokers, ...bootstrap].map(addressOf)))
+    this.#pool.retain(new Set(this.#metadata.brokers.map(addressOf)), new Set(bootstrap.map(addressOf)))
     return learned
   }
 
@@ -263,11 +263,23 @@ export class NetworkCluster implements Cluster {
   async #connectToAny(channel: Channel): Promise<Connection> {
     const known = this.#metadata.brokers.map((broker) => ({ ...broker, clusterId: this.#metadata.clusterId }))
     const ready = this.#leastLoaded(known, channel)
-    if (ready !== undefined) return ready
-    const isKnown = new Set(known.map(addressOf))
-    const others = this.#settings.bootstrap.filter((peer) => !isKnown.has(addressOf(peer)))
+    if (ready !== undefined && ready.load < this.#settings.inFlightRequestsMax) return ready
+    if (ready === undefined)
+      return this.#firstOf([...this.#inTurn(known), ...this.#inTurn(this.#unknown(known))], channel)
+    // A broker that answers nothing any more must not be asked everything.
+    const idle = known.filter((peer) => !this.#pool.ready(peer, channel) && this.#pool.backoffLeftMs(peer) === 0)
+    return this.#firstOf(this.#shuffled(idle), channel).catch(() => ready)
+  }
+
+  /** Bootstrap addresses that are none of the known brokers'. */
+  #unknown(known: readonly Peer[]): readonly Peer[] {
+    const addresses = new Set(known.map(addressOf))
+    return this.#settings.bootstrap.filter((peer) => !addresses.has(addressOf(peer)))
+  }
+
+  async #firstOf(peers: readonly Peer[], channel: Channel): Promise<Connection> {
     const failures: unknown[] = []
-    for (const peer of [...this.#inTurn(known), ...this.#inTurn(others)]) {
+    for (const peer of peers) {
       try {
         return await this.#pool.get(peer, channel)
       } catch (error) {

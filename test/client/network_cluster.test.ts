@@ -250,6 +250,30 @@ describe('requests go where they belong', () => {
     })
   })
 
+  it('a broker that answers nothing any more does not hold up what others can answer', async () => {
+    const { list } = await brokers(2, whoAmI)
+    const cluster = clusterOf([list[0]!])
+    await cluster.request({ nodeId: 1 }, 'EndTxn', endTxn)
+    list[0]!.handlers.EndTxn = () => 'silence'
+    const stuck = Array.from({ length: 5 }, () => failure(cluster.request({ nodeId: 1 }, 'EndTxn', endTxn)))
+    await expect.poll(() => list[0]!.received('EndTxn').length).toBe(6)
+    await cluster.request('any', 'EndTxn', endTxn)
+    expect(list[1]!.received('EndTxn')).toHaveLength(1)
+    list[0]!.hangUp()
+    for (const error of await Promise.all(stuck)) expect(error.code).toBe('CONNECTION_LOST')
+  })
+
+  it('a bootstrap address that no broker advertises is left again', async () => {
+    const { list } = await brokers(1, whoAmI)
+    const front = await FakeBroker.start({ handlers: { ...list[0]!.handlers } })
+    closers.push(() => front.close())
+    const cluster = clusterOf([front])
+    await cluster.clusterId()
+    await expect.poll(() => front.sockets.size).toBe(0)
+    await cluster.request('any', 'EndTxn', endTxn)
+    expect([front, list[0]!].map((broker) => broker.received('EndTxn').length)).toEqual([0, 1])
+  })
+
   it('a broker that moved is found at its new address', async () => {
     const { list } = await brokers(2, whoAmI)
     const cluster = clusterOf([list[0]!])
