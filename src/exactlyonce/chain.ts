@@ -74,6 +74,17 @@ export class Chain {
     for (const operator of this.#operators) await this.#guarded(operator, () => operator.reader?.open())
   }
 
+  /** The source's next array. Rejects where there is no source. */
+  async poll(waitMs: number): Promise<readonly unknown[] | 'end'> {
+    const [head] = this.#operators
+    if (head?.reader === undefined) throw new BugError('This chain has no source')
+    try {
+      return await head.reader.poll(waitMs)
+    } catch (error) {
+      throw operatorError(error, head)
+    }
+  }
+
   /** Everything pushed so far belongs to this checkpoint. Returns the state of each operator that has one. */
   async passBarrier(checkpointId: number): Promise<ReadonlyMap<string, SubtaskState>> {
     for (const operator of this.#operators) {

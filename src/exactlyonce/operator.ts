@@ -123,7 +123,7 @@ const arrayFunctions: Readonly<Record<OperatorKind, (call: UserFunction) => Arra
     for (let i = 0; i < values.length; i++) {
       const result = call(values[i])
       if (isThenable(result)) return filterRest(call, values, kept, i, result)
-      if (result === true) kept.push(values[i])
+      if (result) kept.push(values[i])
     }
     return kept
   },
@@ -163,10 +163,10 @@ async function filterRest(
   from: number,
   pending: PromiseLike<unknown>
 ): Promise<readonly unknown[]> {
-  if ((await pending) === true) kept.push(values[from])
+  if (await pending) kept.push(values[from])
   for (let i = from + 1; i < values.length; i++) {
     const result = call(values[i])
-    if ((isThenable(result) ? await result : result) === true) kept.push(values[i])
+    if (isThenable(result) ? await result : result) kept.push(values[i])
   }
   return kept
 }

@@ -1,13 +1,12 @@
 // The loops that move records: one per subtask of a source, which polls, and one per subtask of a union, which takes
 // from its inputs. Between two arrays a loop passes barriers and tells functions of proven checkpoints, so that no call
 // into a chain ever overlaps another. Owns the loops and their inboxes, not what a checkpoint is.
-import { assert, BugError } from '../client/index.ts'
+import { assert } from '../client/index.ts'
 import { deferred, raceAbort } from '../runtime/index.ts'
 import type { Deferred, Runtime } from '../runtime/index.ts'
 import { isHeldBack, noBarrier, onBarrier } from './barrier.ts'
 import type { Alignment } from './barrier.ts'
 import type { Chain, JobCounters, UnionInput } from './chain.ts'
-import type { SourceReader } from './functions.ts'
 import type { SubtaskState } from './state.ts'
 
 /** Stands in a barrier's place when a job without checkpoints drains its streams. */
@@ -123,16 +122,9 @@ abstract class Task {
 }
 
 export class SourceTask extends Task {
-  readonly #reader: SourceReader<unknown>
   readonly #barriers: number[] = []
   #isReading = false
   #hasEnded = false
-
-  constructor(chain: Chain, context: TaskContext) {
-    super(chain, context)
-    if (chain.reader === undefined) throw new BugError('The chain of a source has no reader')
-    this.#reader = chain.reader
-  }
 
   read(): void {
     this.#isReading = true
@@ -153,7 +145,7 @@ export class SourceTask extends Task {
 
   override wake(): void {
     super.wake()
-    this.#reader.wake()
+    this.chain.reader?.wake()
   }
 
   protected async step(): Promise<boolean> {
@@ -163,7 +155,7 @@ export class SourceTask extends Task {
       return true
     }
     if (!this.#isReading || this.#hasEnded) return false
-    const values = await this.#reader.poll(pollWaitMs)
+    const values = await this.chain.poll(pollWaitMs)
     if (values === 'end') {
       this.#hasEnded = true
       this.context.onEnd()
