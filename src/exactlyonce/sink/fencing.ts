@@ -21,30 +21,31 @@ const listDeadlineMs = 10_000
 /** Ids of this task that a checkpoint or the cluster knows. */
 export async function knownTransactionalIds(
   cluster: Cluster,
-  name: { readonly prefix: string; readonly task: number },
+  { prefix, task }: { readonly prefix: string; readonly task: number },
   retained: readonly RetainedCheckpoint[],
   { signal }: ReadOptions
 ): Promise<KnownIds> {
-  const { prefix, task } = name
   const transactionalIds = new Set<string>()
   const producerIds = new Set<bigint>()
+  const add = (transactionalId: string, producerId?: bigint): void => {
+    if (slotOfTask(prefix, task, transactionalId) === undefined) return
+    transactionalIds.add(transactionalId)
+    if (producerId !== undefined) producerIds.add(producerId)
+  }
   for (const { snapshot } of retained) {
     if (snapshot === undefined) continue
     for (const slot of decodeRecorded(snapshot.recorded).witnesses.keys()) {
-      transactionalIds.add(formatTransactionName({ prefix, task, slot }))
+      add(formatTransactionName({ prefix, task, slot }))
     }
     for (const { handle } of snapshot.pending) {
       const { transactionalId, producerId } = unpackHandle(handle)
-      transactionalIds.add(transactionalId)
-      producerIds.add(BigInt(producerId))
+      add(transactionalId, BigInt(producerId))
     }
   }
   for (const { transactionalId, producerId } of await listed(cluster, namePrefixOfTask(prefix, task), signal)) {
-    transactionalIds.add(transactionalId)
-    producerIds.add(producerId)
+    add(transactionalId, producerId)
   }
-  const own = [...transactionalIds].filter((id) => slotOfTask(prefix, task, id) !== undefined)
-  return { transactionalIds: own, producerIds: [...producerIds] }
+  return { transactionalIds: [...transactionalIds], producerIds: [...producerIds] }
 }
 
 // A cluster that cannot list (before Kafka 3.0) or does not answer in time leaves what the checkpoints name.
@@ -58,21 +59,21 @@ async function listed(cluster: Cluster, transactionalIdPrefix: string, signal: A
   }
 }
 
-/** Initializes these ids, all at once; answers the producer ids. */
+/** Initializes these ids, all at once; answers the epoch that each producer id has now. */
 export async function initializeIds(
   producers: readonly TransactionalProducer[],
   options: ReadOptions
-): Promise<readonly bigint[]> {
-  return Promise.all(
+): Promise<ReadonlyMap<bigint, number>> {
+  const identities = await Promise.all(
     producers.map(async (producer) => {
       try {
-        const { producerId } = await producer.init(options)
-        return producerId
+        return await producer.init(options)
       } catch (error) {
         throw refusedTimeout(producer.transactionalId, error) ?? error
       }
     })
   )
+  return new Map(identities.map(({ producerId, producerEpoch }) => [producerId, producerEpoch]))
 }
 
 const invalidTransactionTimeout = 50

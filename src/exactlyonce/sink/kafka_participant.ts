@@ -45,8 +45,8 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   #pool: TransactionPool | undefined
   /** Every id of this task that is known, also of an earlier and larger pool. */
   #transactionalIds: readonly string[] = []
-  /** Producer ids under which earlier runs wrote. */
-  #producerIds: ReadonlySet<bigint> = new Set()
+  /** Producer ids under which earlier runs wrote, each with the epoch below which they did. */
+  #formerProducers: ReadonlyMap<bigint, number> = new Map()
   /** By slot: what the ledger showed last. */
   readonly #witnesses = new Map<number, string | null>()
   /** Topics in which nothing of an earlier run is open any more. */
@@ -119,7 +119,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const initialized = await initializeIds(producers, options)
     await Promise.all(producers.slice(slots.length).map((producer) => producer.close()))
     this.#transactionalIds = producers.map(({ transactionalId }) => transactionalId)
-    this.#producerIds = new Set([...known.producerIds, ...initialized])
+    this.#formerProducers = new Map([...known.producerIds.map((id) => [id, Infinity] as const), ...initialized])
   }
 
   // Once chosen, the place of the ledger stays, so that all witnesses of a job are found in one; a place whose topic
@@ -190,7 +190,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
 
   async #clean(topic: string): Promise<void> {
     const options = this.#recoveryOptions()
-    const open = await findOpenTransactions(this.#cluster, topic, this.#producerIds, options)
+    const open = await findOpenTransactions(this.#cluster, topic, this.#formerProducers, options)
     // The ledger was verified: what committed is in the checkpoint and proven, so what is still open was aborted.
     if (open.length > 0) await abortHanging(this.#cluster, open, options)
   }

@@ -1,7 +1,7 @@
 // What earlier producers of this job still hold open in a topic although their ids were initialized since: transactions
 // whose marker the coordinator left out because the partition had no leader at that moment (KAFKA-20734). Owns finding
 // and ending them before anything new is written there.
-import { describeProducers, KafkaError, retry, writeTxnMarkers } from '../../client/index.ts'
+import { describeProducers, keyOfPartition, KafkaError, retry, writeTxnMarkers } from '../../client/index.ts'
 import type { Attempt, Cluster, TopicPartition } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { ReadOptions } from './ledger.ts'
@@ -16,16 +16,19 @@ export interface OpenTransaction extends TopicPartition {
 /** A marker that is not there after this time was left out, milliseconds. */
 const markerPatienceMs = 3_000
 
-/** Open transactions of these producers in the topic that do not go away by themselves. */
+/**
+ * Open transactions in the topic that do not go away by themselves, of these producer ids below the given epochs.
+ * Throws JobError JOB_FENCED for one of a later epoch: another run has begun.
+ */
 export async function findOpenTransactions(
   cluster: Cluster,
   topic: string,
-  producerIds: ReadonlySet<bigint>,
+  producers: ReadonlyMap<bigint, number>,
   options: ReadOptions
 ): Promise<readonly OpenTransaction[]> {
   const topics = await cluster.topics([topic], { signal: options.signal })
   const partitions = topics.get(topic)?.partitions.map(({ partition }) => ({ topic, partition })) ?? []
-  if (partitions.length === 0 || producerIds.size === 0) return []
+  if (partitions.length === 0 || producers.size === 0) return []
   const { runtime, logger } = cluster
   const startMs = runtime.monotonicMs()
   const { deadlineMs, signal } = options
@@ -34,7 +37,7 @@ export async function findOpenTransactions(
   return retry(runtime, retryOptions, async (leftMs): Promise<Attempt<readonly OpenTransaction[]>> => {
     // What was so before the end of the patience proves nothing, however late the answer is seen.
     const askedMs = runtime.monotonicMs()
-    const open = await openNow(cluster, partitions, producerIds, { deadlineMs: leftMs, signal })
+    const open = await openNow(cluster, partitions, producers, { deadlineMs: leftMs, signal })
     if (open.length === 0 || askedMs - startMs >= markerPatienceMs) return { done: open }
     return { again: new KafkaError('INVALID_STATE', `${what}: ${open.length} found.`, { retriable: true }) }
   })
@@ -43,12 +46,12 @@ export async function findOpenTransactions(
 async function openNow(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
-  producerIds: ReadonlySet<bigint>,
+  producers: ReadonlyMap<bigint, number>,
   options: ReadOptions
 ): Promise<OpenTransaction[]> {
-  let producers: Awaited<ReturnType<typeof describeProducers>>
+  let described: Awaited<ReturnType<typeof describeProducers>>
   try {
-    producers = await describeProducers(cluster, partitions, options)
+    described = await describeProducers(cluster, partitions, options)
   } catch (error) {
     // Kafka before 2.8 cannot tell.
     if (error instanceof KafkaError && error.code === 'BROKER_TOO_OLD') return []
@@ -56,9 +59,11 @@ async function openNow(
   }
   const open: OpenTransaction[] = []
   for (const { topic, partition } of partitions) {
-    for (const producer of producers.get(`${topic}:${partition}`) ?? []) {
+    for (const producer of described.get(keyOfPartition(topic, partition)) ?? []) {
       const { producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset } = producer
-      if (currentTxnStartOffset < 0n || !producerIds.has(producerId)) continue
+      const epochBelow = producers.get(producerId)
+      if (currentTxnStartOffset < 0n || epochBelow === undefined) continue
+      if (producerEpoch >= epochBelow) throw takenOver(producerId, producerEpoch)
       open.push({ topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset: currentTxnStartOffset })
     }
   }
@@ -98,4 +103,9 @@ export async function abortHanging(
 function mayNotRepair(message: string, cause: unknown): JobError {
   const nextStep = 'Grant this principal CLUSTER_ACTION and start again, so that the marker can be written.'
   return new JobError('HANGING_TRANSACTION', message, { fatal: true, nextStep, cause })
+}
+
+function takenOver(producerId: bigint, producerEpoch: number): JobError {
+  const message = `Another run writes as producerId ${producerId}, epoch ${producerEpoch}: it has taken over this job.`
+  return new JobError('JOB_FENCED', message, { fatal: true, nextStep: 'Run one process of a job at a time.' })
 }
