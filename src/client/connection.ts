@@ -2,7 +2,7 @@
 // within its deadline. Owns the socket, the correlation ids and the two queues of a connection; never sends anything
 // twice. After a reply that is overdue, out of order or unreadable the connection is closed, because no later reply on
 // it can be trusted. KIP-35, KIP-219 (throttling), KIP-511.
-import { deferred, raceAbort } from '../runtime/index.ts'
+import { deferred, onAbort, raceAbort } from '../runtime/index.ts'
 import type { ConnectOptions, Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
 import {
   decodeResponse,
@@ -162,8 +162,7 @@ export class Connection implements SocketHandler {
     this.#enqueue(pending)
     this.#nextCorrelationId = (correlationId + 1) % 0x80000000
     const timer = this.#settings.runtime.setTimer(timeoutMs, () => this.#onTimeout(pending, timeoutMs))
-    const onAbort = (): void => this.#onAbort(pending, signal)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = signal && onAbort(signal, () => this.#giveUp(pending, signal.reason))
     this.#pump()
     try {
       const response = await promise
@@ -171,7 +170,7 @@ export class Connection implements SocketHandler {
       return response
     } finally {
       timer.cancel()
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
     }
   }
 
@@ -340,9 +339,9 @@ export class Connection implements SocketHandler {
   }
 
   // The reply to a request that was written still comes; nobody waits for it any more.
-  #onAbort(pending: Pending, signal: AbortSignal | undefined): void {
+  #giveUp(pending: Pending, reason: unknown): void {
     this.#withdraw(pending)
-    pending.refuse(signal?.reason)
+    pending.refuse(reason)
   }
 
   #withdraw(pending: Pending): boolean {

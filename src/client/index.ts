@@ -57,7 +57,7 @@ export type {
   TopicMetadata,
   TopicPartition
 } from './cluster.ts'
-export { coordinatorRequest } from './coordinator_request.ts'
+export { coordinatorRequest, coordinatorVersion } from './coordinator_request.ts'
 export type { CoordinatorRequestOptions } from './coordinator_request.ts'
 export { backoffDelayMs, retry } from './retry.ts'
 export type { Attempt, RetryOptions } from './retry.ts'

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
+import { onAbort } from './abort.ts'
 import { nodeFiles } from './node_files.ts'
 import { isProcessAlive, ownIdentity } from './node_process.ts'
 import { connectSocket } from './node_socket.ts'
@@ -65,14 +66,15 @@ function setTimer(delayMs: number, fire: () => void): Timer {
 function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      timer.cancel()
-      reject(signal?.reason)
-    }
     const timer = setTimer(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
       resolve()
     })
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        timer.cancel()
+        reject(signal.reason)
+      })
   })
 }

@@ -5,6 +5,7 @@ import { connect as connectTcp, isIP } from 'node:net'
 import type { Socket as NodeSocket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
+import { onAbort } from './abort.ts'
 import type { ConnectOptions, Socket, SocketHandler, TlsOptions } from './runtime.ts'
 
 /** Idle time before the kernel asks whether the other side is still there. */
@@ -25,13 +26,10 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
       const message = `No connection to ${host}:${port} within ${timeoutMs} ms`
       socket.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }))
     }, timeoutMs)
-    const onAbort = (): void => {
-      socket.destroy()
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = signal && onAbort(signal, () => socket.destroy())
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
       isOpen = true
       socket.setNoDelay(true)
       socket.setKeepAlive(true, keepAliveDelayMs)
@@ -44,7 +42,7 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
     })
     socket.once('close', () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
       if (isOpen) handler.onClose(failure)
       else reject(signal?.aborted === true ? signal.reason : (failure ?? closedEarly(host, port)))
     })

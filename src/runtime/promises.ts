@@ -1,6 +1,7 @@
 // Owns the few things about promises that the language of Node 20 lacks: a promise resolved from outside, a deadline,
 // and giving up when a signal aborts. None leaves a timer, a listener or an unhandled rejection behind.
 
+import { onAbort } from './abort.ts'
 import type { Runtime } from './runtime.ts'
 
 /** A promise together with what settles it. */
@@ -75,15 +76,14 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefine
     return Promise.reject(signal.reason)
   }
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
+    const forget = onAbort(signal, () => reject(signal.reason))
     promise.then(
       (value) => {
-        signal.removeEventListener('abort', onAbort)
+        forget()
         resolve(value)
       },
       (reason: unknown) => {
-        signal.removeEventListener('abort', onAbort)
+        forget()
         reject(reason)
       }
     )

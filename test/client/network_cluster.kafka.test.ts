@@ -81,9 +81,9 @@ describeJars('clusters of other versions', () => {
     }
   ]
 
-  it.each(cases)(
-    'Kafka $version with transaction version $expectedVersion',
-    async ({ expectedVersion, hasStableFetch, missing, ...options }) => {
+  it.each(cases.map((one) => [`${one.version} with transaction version ${one.expectedVersion}`, one] as const))(
+    'Kafka %s',
+    async (_name, { expectedVersion, hasStableFetch, missing, ...options }) => {
       await using broker = await startBroker(options)
       await using kafka = new Kafka({ brokers: broker.bootstrap.split(',') })
       const { cluster } = kafka
