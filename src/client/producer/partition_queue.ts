@@ -66,14 +66,16 @@ export class PartitionQueue {
   }
 
   /**
-   * Whether some new or repeated batch may go to `nodeId` now. A repeated one goes alone; new ones go behind each other
-   * over one connection, once the leader has acknowledged one of this epoch: before that it would take any sequence.
+   * Whether some new or repeated batch may go to `nodeId` now. A repeated one goes alone, or so many could follow it that
+   * the leader, which remembers five, would not recognise it any more. New ones go behind each other over one
+   * connection, once the leader has acknowledged one of this epoch: before that it would take any sequence.
    */
   maySend(nodeId: number, inFlightMax: number): boolean {
     if (this.inWork.size > 0 || (this.needsReset && !this.hasUnknown)) return false
     if (this.wire.size === 0) return true
     const next = this.closed[0]
     if (next !== undefined && next.attempts > 0) return false
+    for (const batch of this.wire) if (batch.attempts > 1) return false
     return this.isEstablished && this.wireNodeId === nodeId && this.wire.size < inFlightMax
   }
 
@@ -88,6 +90,11 @@ export class PartitionQueue {
    */
   private get hasUnknown(): boolean {
     return this.closed.some((batch) => batch.outcomeUnknown)
+  }
+
+  /** The leader does not have the first of the waiting batches, so it has none of those that follow in sequence. */
+  noteGap(): void {
+    for (const batch of this.closed) batch.outcomeUnknown = false
   }
 
   /** Gives the batch its sequence under the present identity. */

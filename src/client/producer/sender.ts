@@ -352,6 +352,7 @@ export class Sender {
         return this.split(batch)
       case 'reset':
         queue.needsReset = true
+        queue.noteGap()
         return this.repeat(batch, error, code)
       case 'fail':
       case 'fenced':

@@ -31,13 +31,13 @@ const retriableCodes: readonly (readonly [code: number, mayBeStored: boolean])[]
   [56, false]
 ]
 
-function troubledFate(random: () => number, trouble: number): RequestFate {
+function troubledFate(random: () => number, trouble: number, mayBeLate = true): RequestFate {
   const delayMs = 1 + Math.floor(random() * 10)
   if (random() >= trouble) return { kind: 'fine', delayMs }
   const dice = Math.floor(random() * 4)
   if (dice === 0) return { kind: 'lostRequest', delayMs }
   if (dice === 1) return { kind: 'lostReply', delayMs }
-  if (dice === 2) return { kind: 'lateRequest', delayMs }
+  if (dice === 2) return { kind: mayBeLate ? 'lateRequest' : 'lostReply', delayMs }
   const [code, mayBeStored] = retriableCodes[Math.floor(random() * retriableCodes.length)]!
   return { kind: 'fine', delayMs, code, isStored: mayBeStored && random() < 0.5 }
 }
@@ -130,7 +130,9 @@ describe('records that are acknowledged', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
         const it = world(seed, { a: 3 })
-        it.cluster.fateOf = () => troubledFate(it.random, 0.8)
+        // Nothing can help where a request arrives after its record was given up: what follows it on the dead connection
+        // is stored from there, and again under the next epoch.
+        it.cluster.fateOf = () => troubledFate(it.random, 0.8, false)
         const options = { lingerMs: 2, batchBytesMax: 200, deliveryTimeoutMs: 100 }
         check(it.cluster, await sendAll(it, options, 150))
       }),
