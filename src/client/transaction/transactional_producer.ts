@@ -13,6 +13,7 @@ import { checkTransactionalOptions } from './options.ts'
 import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions } from './options.ts'
 import type { Witness } from './prepared.ts'
 import { newRandomId } from './random_id.ts'
+import { waitForMarkers } from './markers_wait.ts'
 import { TransactionSession } from './session.ts'
 import { fencedError } from './transaction_errors.ts'
 import type { BeginTransactionOptions, FirstPartition, TransactionEnd, TransactionHost } from './transaction_host.ts'
@@ -29,6 +30,8 @@ export class TransactionalProducer {
   private identity: ProducerIdentity | undefined
   /** Below transaction version 2, or after an end that is not known: the next epoch must be taken before a write. */
   private needsNextEpoch = false
+  /** When the coordinator answered EndTxn, on the monotonic clock, while its markers may still be on their way. */
+  private endedAtMs: number | undefined
   private fenced: KafkaError | undefined
   private current: Transaction | undefined
   private closed: Promise<void> | undefined
@@ -120,8 +123,12 @@ export class TransactionalProducer {
       case 'unused':
         return
       case 'ended':
-        if (end.next === undefined) this.needsNextEpoch = true
-        else this.identity = end.next
+        if (end.next === undefined) {
+          this.needsNextEpoch = true
+          return
+        }
+        this.identity = end.next
+        this.endedAtMs = this.cluster.runtime.monotonicMs()
         return
       case 'unclear':
         this.needsNextEpoch = true
@@ -136,6 +143,8 @@ export class TransactionalProducer {
     const transactionVersion = await this.cluster.transactionVersion()
     if (this.identity === undefined) await this.takeId(this.limits())
     else if (this.needsNextEpoch) await this.takeNextEpoch()
+    else if (this.endedAtMs !== undefined) await waitForMarkers(this.cluster, this.transactionalId, this.endedAtMs)
+    this.endedAtMs = undefined
     const { identity, transactionalId } = this
     assert(identity !== undefined && identity.producerId >= 0n, 'a transaction needs a producer id')
     const owner = { transactionalId, ...identity }
