@@ -38,6 +38,11 @@ export interface Intercepted {
   cancel(): void
 }
 
+export interface ProxyOptions {
+  /** Where the broker sees its clients come from, such as 127.0.0.2: access rules may tell them from others by it. */
+  readonly localAddress?: string
+}
+
 const replayTimeoutMs = 15_000
 
 export class TcpProxy implements AsyncDisposable {
@@ -45,28 +50,30 @@ export class TcpProxy implements AsyncDisposable {
   readonly address: string
   readonly #port: number
   readonly #server: Server
+  readonly #options: ProxyOptions
   readonly #links = new Set<ProxyLink>()
   readonly #interceptions = new Set<Interceptor>()
   readonly #traffic: Record<Direction, Traffic> = { request: {}, response: {} }
   #target: string | undefined
   #refusing = false
 
-  private constructor(port: number, server: Server) {
+  private constructor(port: number, server: Server, options: ProxyOptions) {
     this.#port = port
+    this.#options = options
     this.address = `127.0.0.1:${port}`
     this.#server = server
     server.on('connection', (client) => this.#accept(client))
   }
 
   /** Listens at once; `target` may come later, when the broker knows its port. */
-  static async start(target?: string): Promise<TcpProxy> {
+  static async start(target?: string, options: ProxyOptions = {}): Promise<TcpProxy> {
     const port = await reservePort()
     const server = createServer({ noDelay: true })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ port, host: '127.0.0.1', exclusive: true }, resolve)
     })
-    const proxy = new TcpProxy(port, server)
+    const proxy = new TcpProxy(port, server, options)
     proxy.#target = target
     return proxy
   }
@@ -151,7 +158,7 @@ export class TcpProxy implements AsyncDisposable {
       client.destroy()
       return
     }
-    const broker = connect({ ...parseAddress(this.#target), noDelay: true })
+    const broker = connect({ ...parseAddress(this.#target), ...this.#options, noDelay: true })
     const link = new ProxyLink(client, broker, {
       traffic: (direction) => this.#traffic[direction],
       interceptor: (frame) => this.#interceptorOf(frame)
@@ -225,9 +232,12 @@ export interface ProxiedBroker extends AsyncDisposable {
   readonly bootstrap: string
 }
 
-export async function startProxiedBroker(options: BrokerOptions = {}): Promise<ProxiedBroker> {
+export async function startProxiedBroker(
+  options: BrokerOptions = {},
+  proxyOptions: ProxyOptions = {}
+): Promise<ProxiedBroker> {
   const proxies: TcpProxy[] = []
-  for (let node = 1; node <= (options.nodes ?? 1); node++) proxies.push(await TcpProxy.start())
+  for (let node = 1; node <= (options.nodes ?? 1); node++) proxies.push(await TcpProxy.start(undefined, proxyOptions))
   const disposeProxies = async (): Promise<void> => {
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
   }
