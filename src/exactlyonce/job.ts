@@ -86,6 +86,7 @@ class Job implements JobHandle {
   #restarts = 0
   #transactionsLost = 0
   #failuresInARow = 0
+  readonly #runIds = new Set<string>()
 
   constructor(definition: JobDefinition) {
     this.#definition = definition
@@ -189,13 +190,15 @@ class Job implements JobHandle {
         checkpointing,
         emitter: this.#emitter,
         counters: this.#counters,
+        formerRunIds: new Set(this.#runIds),
         stopRequested: this.#stopRequested.promise,
         signal: this.#cancelling.signal,
         onProven: (checkpoint) => {
           this.#checkpointsCompleted++
           this.#lastProven = checkpoint
           this.#failuresInARow = 0
-        }
+        },
+        onPublishing: (runId) => void this.#runIds.add(runId)
       })
       try {
         return await this.#run.run()

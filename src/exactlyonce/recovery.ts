@@ -10,6 +10,8 @@ import type { LostTransaction, PendingTransaction, RetainedCheckpoint, Transacti
 export interface RecoveryContext {
   readonly jobName: string
   readonly runId: string
+  /** Earlier runs of this process that were published, or may have been. */
+  readonly formerRunIds: ReadonlySet<string>
   readonly store: CheckpointStore
   /** The losable one first. */
   readonly participants: readonly TransactionParticipant[]
@@ -19,6 +21,8 @@ export interface RecoveryContext {
   readonly runtime: Runtime
   readonly logger: Logger
   readonly signal: AbortSignal
+  /** Called before the record of this run is published. */
+  onPublishing(): void
   onTransactionLost(loss: LostTransaction, restoredCheckpointId: number | undefined): void
 }
 
@@ -49,6 +53,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
   const told = new Set<string>()
   let contents = await store.load()
   for (let round = 1; round <= roundsMax; round++) {
+    refuseWhereTakenOver(context, contents)
     await faultPoint(context, 'recovery.loaded')
     const newest = newestOf(context, contents)
     const settlement = await settle(context, contents, newest, told)
@@ -64,6 +69,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     refuseLostOrigin(contents, settlement.chosen)
     await faultPoint(context, 'recovery.verified')
     const run = runRecordOf(context, contents, settlement.chosen, verified.checkpointIdMax)
+    context.onPublishing()
     if ((await store.publishRun(run)) === 'published') {
       await begin(context, settlement.chosen, run)
       const { incarnation, firstCheckpointId } = run
@@ -72,6 +78,16 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     contents = await store.load()
   }
   throw new JobError('JOB_FENCED', `Other runs of ${context.jobName} took over ${roundsMax} times during recovery.`, {
+    fatal: true,
+    nextStep: 'Run one process of a job at a time.'
+  })
+}
+
+// A run that failed and finds another one's record after its own has been taken over, however its failure looked: to
+// recover here would take the job back, and so on for ever.
+function refuseWhereTakenOver({ jobName, formerRunIds }: RecoveryContext, { latestRun }: StoreContents): void {
+  if (latestRun === undefined || formerRunIds.size === 0 || formerRunIds.has(latestRun.runId)) return
+  throw new JobError('JOB_FENCED', `Run ${latestRun.incarnation} of ${jobName} has taken over.`, {
     fatal: true,
     nextStep: 'Run one process of a job at a time.'
   })

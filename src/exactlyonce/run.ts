@@ -26,11 +26,15 @@ export interface RunContext {
   readonly checkpointing: { readonly settings: CheckedCheckpointing; readonly store: CheckpointStore } | undefined
   readonly emitter: JobEventEmitter
   readonly counters: JobCounters
+  /** Earlier runs of this job in this process that were published, or may have been. */
+  readonly formerRunIds: ReadonlySet<string>
   /** Resolves when the job is to end with a last checkpoint. */
   readonly stopRequested: Promise<void>
   /** Ends the run without a checkpoint. */
   readonly signal: AbortSignal
   onProven(checkpoint: ProvenCheckpoint): void
+  /** Called before the record of this run is published. */
+  onPublishing(runId: string): void
 }
 
 /** Subtasks and participants must have let go after this long; else nothing may run in this process any more. */
@@ -175,6 +179,7 @@ export class JobRun {
     const recovered = await recover({
       jobName,
       runId: this.runId,
+      formerRunIds: this.#context.formerRunIds,
       store: checkpointing.store,
       participants: this.#participants,
       operatorNames: new Set(graph.nodes.map(({ name }) => name)),
@@ -183,6 +188,7 @@ export class JobRun {
       runtime,
       logger,
       signal: this.#ending.signal,
+      onPublishing: () => this.#context.onPublishing(this.runId),
       onTransactionLost: (loss, restoredCheckpointId) => {
         const then =
           restoredCheckpointId === undefined ? 'going on without it' : `replaying from ${restoredCheckpointId}`

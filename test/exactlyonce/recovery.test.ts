@@ -155,6 +155,7 @@ function bench(
   const context: RecoveryContext = {
     jobName: 'job',
     runId: 'ffffffffffffffff',
+    formerRunIds: new Set(),
     store,
     participants,
     operatorNames: new Set(['source']),
@@ -163,6 +164,7 @@ function bench(
     runtime: { ...nodeRuntime(), faultPoint: (name) => void log.push(name) },
     logger,
     signal: new AbortController().signal,
+    onPublishing: () => undefined,
     onTransactionLost: (loss, restored) => void log.push(`lost ${loss.checkpointId}, replay from ${restored}`),
     ...given
   }
@@ -393,6 +395,23 @@ describe('another run that recovers at the same time', () => {
     const { context } = bench([{}], [contentsOf([checkpointOf()])])
     context.store.publishRun = () => Promise.resolve('taken')
     await expect(recover(context)).rejects.toMatchObject({ code: 'JOB_FENCED', fatal: true })
+  })
+})
+
+describe('a run that failed', () => {
+  const latestRun = runOf({ incarnation: 4 })
+  const shown = [contentsOf([checkpointOf({ checkpointId: 7 })], { latestRun, incarnationMax: 4 })]
+
+  test('and finds that another process has gone on since stops before anything is sent', async () => {
+    const { context, log } = bench([{}], shown, { formerRunIds: new Set(['ownown0000000000']) })
+    await expect(recover(context)).rejects.toMatchObject({ code: 'JOB_FENCED', fatal: true })
+    expect(log).toEqual([])
+  })
+
+  test('recovers where the last run is its own, or where it never began one', async () => {
+    for (const formerRunIds of [new Set([latestRun.runId]), new Set<string>()]) {
+      expect(await recover(bench([{}], shown, { formerRunIds }).context)).toMatchObject({ incarnation: 5 })
+    }
   })
 })
 
