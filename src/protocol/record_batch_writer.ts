@@ -40,6 +40,8 @@ export interface RecordBatchBuilderOptions {
   readonly batchBytesMax?: number
   /** Bytes to reserve at first; the buffer doubles when they are used up. Default 4 KiB. */
   readonly initialBytes?: number
+  /** To be written into instead of a new buffer, while it is large enough. The finished batch is a view of it. */
+  readonly buffer?: Uint8Array | undefined
 }
 
 /** The largest batch a broker takes unless it is told otherwise, less what it adds (message.max.bytes is 1048588). */
@@ -64,6 +66,11 @@ export class RecordBatchBuilder {
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.batchBytesMax = options.batchBytesMax ?? batchBytesMaxDefault
+    const { buffer } = options
+    if (buffer !== undefined && buffer.length >= batchLayout.records) {
+      this.bytes = buffer.fill(0, 0, batchLayout.records)
+      return
+    }
     const initialBytes = Math.max(options.initialBytes ?? initialBytesDefault, batchLayout.records)
     this.bytes = new Uint8Array(Math.min(initialBytes, Math.max(this.batchBytesMax, batchLayout.records)))
   }

@@ -7,6 +7,7 @@ import type { Runtime } from '../../runtime/index.ts'
 import { KafkaError } from '../errors.ts'
 import { ProducerBatch } from './batch.ts'
 import type { FlushWaiter, SendCall } from './batch.ts'
+import { BufferPool } from './buffer_pool.ts'
 import { PartitionQueue } from './partition_queue.ts'
 import type { TopicRoutes } from './topic_routes.ts'
 
@@ -14,6 +15,9 @@ import type { TopicRoutes } from './topic_routes.ts'
 const requestOverheadBytes = 512
 
 const initialBytesMin = 1024
+
+/** Bytes that are kept to gather batches in, besides those that hold records. */
+const pooledBytesMax = 16 * 1024 * 1024
 
 export interface AccumulatorOptions {
   readonly lingerMs: number
@@ -38,6 +42,7 @@ export class Accumulator {
   private readonly onRelease: () => void
   private readonly queues = new Map<string, (PartitionQueue | undefined)[]>()
   private readonly incomplete = new Set<ProducerBatch>()
+  private readonly pool: BufferPool
 
   constructor(
     runtime: Runtime,
@@ -49,6 +54,7 @@ export class Accumulator {
     this.runtime = runtime
     this.options = options
     this.routes = routes
+    this.pool = new BufferPool(Math.min(pooledBytesMax, options.bufferBytesMax))
     this.onDue = onDue
     this.onRelease = onRelease
   }
@@ -140,6 +146,10 @@ export class Accumulator {
   succeed(batch: ProducerBatch, baseOffset: bigint): void {
     this.settle(batch)
     batch.succeed(baseOffset)
+    // What was sent once and answered has left every socket. Of what was sent twice, one may still be on its way out.
+    if (batch.bytes === undefined || batch.attempts !== 1) return
+    this.pool.give(new Uint8Array(batch.bytes.buffer))
+    batch.bytes = undefined
   }
 
   /** The batch is given up. */
@@ -190,7 +200,11 @@ export class Accumulator {
   private openBatch(queue: PartitionQueue, bytesMax = queue.habits.batchBytesMax): ProducerBatch {
     const nowMs = this.runtime.monotonicMs()
     const initialBytes = Math.min(bytesMax, Math.max(initialBytesMin, Math.ceil(queue.habits.usualBytes * 1.05)))
-    const builder = new RecordBatchBuilder({ batchBytesMax: bytesMax, initialBytes })
+    const builder = new RecordBatchBuilder({
+      batchBytesMax: bytesMax,
+      initialBytes,
+      buffer: this.pool.take(initialBytes)
+    })
     const batch = new ProducerBatch(queue, queue.nextNumber(), nowMs, builder)
     queue.open = batch
     this.incomplete.add(batch)

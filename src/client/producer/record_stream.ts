@@ -306,13 +306,15 @@ export class RecordStream {
   // Takes messages until the buffer is full; true where all of them are taken.
   private takeMessages(waiting: WaitingSend): boolean {
     const { call, messages } = waiting
+    const nowMs = this.cluster.runtime.nowMs()
     while (waiting.next < messages.length) {
       if (this.accumulator.isFull) return false
       const message = messages[waiting.next++]!
-      const { topic, partition, timestamp = this.cluster.runtime.nowMs() } = message
+      const { topic, partition, timestamp = nowMs } = message
       try {
         const headers = toHeaders(message.headers)
-        const [key, value] = [toBytes(message.key), toBytes(message.value)]
+        const key = toBytes(message.key)
+        const value = toBytes(message.value)
         void this.place(this.entry(topic), partition, key, value, headers, timestamp, call)
       } catch (error) {
         // What was taken before goes its way; the rest of the call is refused.
