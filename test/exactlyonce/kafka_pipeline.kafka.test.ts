@@ -15,7 +15,7 @@ import {
   StreamExecutionEnvironment
 } from 'kafka-once/exactlyonce'
 import type { CheckpointStorage, JobHandle, KafkaSinkOptions, KafkaSourceOptions } from 'kafka-once/exactlyonce'
-import { readCommitted } from '../broker/log_scan.ts'
+import { firstOpenOffset, readCommitted, scanTopic } from '../broker/log_scan.ts'
 import { describeKafka } from '../broker/real_kafka.ts'
 import { feed, newTopic, numbered, openKafka, uniqueName, until } from './kafka_fixture.ts'
 
@@ -126,8 +126,8 @@ describeKafka('a job between Kafka topics', ({ bootstrap }) => {
     const job = await start(copyJob({ kafka, input, output, storage, source: { bounded: true } }))
     await job.done
     expect(await textOf(bootstrap, output)).toEqual(numbered(1500))
-    const states = await kafka.admin().listTransactions({ transactionalIdPrefix: `${output}.`, states: ['Ongoing'] })
-    expect(states).toEqual([])
+    const scans = await scanTopic(bootstrap, output)
+    expect(scans.map(firstOpenOffset)).toEqual([undefined])
   })
 
   it('restarts when a function throws, and no record is lost or doubled by it', async () => {
