@@ -81,8 +81,16 @@ async function runDemo(setup: Setup): Promise<number> {
   await admin.createTopics([input, output].map((topic) => ({ topic, partitionCount: partitions })))
   const observer = new Observer({ admin, jobName, folder, prefix, output, partitions })
   const feeder = new Feeder([
-    ...['--brokers', brokers, '--topic', input, '--partitions', String(partitions)],
-    ...['--records', String(records), '--share-per-second', String(sharePerSecond)]
+    '--brokers',
+    brokers,
+    '--topic',
+    input,
+    '--partitions',
+    String(partitions),
+    '--records',
+    String(records),
+    '--share-per-second',
+    String(sharePerSecond)
   ])
   const kills = new Kills()
   try {
@@ -181,8 +189,20 @@ async function copied({ kafka, input, group }: Setup, pipeline: Pipeline): Promi
 
 function pipelineArguments({ brokers, input, output, group, prefix, folder }: Setup): string[] {
   return [
-    ...['--brokers', brokers, '--input', input, '--output', output, '--group', group],
-    ...['--prefix', prefix, '--checkpoints', folder, '--interval-ms', String(intervalMs)]
+    '--brokers',
+    brokers,
+    '--input',
+    input,
+    '--output',
+    output,
+    '--group',
+    group,
+    '--prefix',
+    prefix,
+    '--checkpoints',
+    folder,
+    '--interval-ms',
+    String(intervalMs)
   ]
 }
 

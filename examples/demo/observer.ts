@@ -65,7 +65,8 @@ export class Observer {
   async holdsFolder(pid: number | undefined): Promise<boolean> {
     try {
       const text = await readFile(join(this.#options.folder, 'lock'), 'utf8')
-      return (JSON.parse(text) as { owner?: { pid?: number } }).owner?.pid === pid
+      const lock: unknown = JSON.parse(text)
+      return isRecord(lock) && isRecord(lock['owner']) && lock['owner']['pid'] === pid
     } catch {
       return false
     }
@@ -97,4 +98,8 @@ export class Observer {
       .filter(({ state }) => state === 'Ongoing')
       .map(({ transactionalId, producerId, producerEpoch }) => `${transactionalId} ${producerId} ${producerEpoch}`)
   }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }

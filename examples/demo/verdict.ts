@@ -12,7 +12,7 @@ export interface Verdict {
 /** Record n was fed into partition n modulo `partitions`, in order, and must be in the same partition of the output. */
 export async function judge(kafka: Kafka, output: string, partitions: number, records: number): Promise<Verdict> {
   const seen = new Uint8Array(records)
-  const last = new Array<number>(partitions).fill(-1)
+  const last = Array.from({ length: partitions }, () => -1)
   let [duplicated, outOfOrder, foreign] = [0, 0, 0]
   for await (const { partition, text } of readCommitted(kafka, output, partitions)) {
     const n = Number(/^RECORD (\d+)$/.exec(text)?.[1] ?? -1)

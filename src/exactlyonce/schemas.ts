@@ -98,6 +98,7 @@ export class SimpleStringSchema implements DeserializationSchema<string>, Serial
 /** Values as JSON, both ways. The type is the caller's claim: nothing checks that a parsed value is a T. */
 export class JsonSchema<T> implements DeserializationSchema<T>, SerializationSchema<T> {
   deserialize(batch: ConsumedBatch, i: number): T {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller's claim, as the class says
     return JSON.parse(textOf(presentValue(batch, i))) as T
   }
 

@@ -138,6 +138,7 @@ export class SourceHarness<T> {
 
   snapshot(checkpointId: number): SourceState {
     for (const reader of this.readers) reader.snapshotState({ checkpointId })
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was written is read back
     return JSON.parse(JSON.stringify(this.#states.flat())) as StateValue[]
   }
 

@@ -89,7 +89,7 @@ describeKafka('a job between Kafka topics', ({ bootstrap }) => {
     expect(outcome).toBe('finished')
     expect([metrics.recordsIn, metrics.recordsOut]).toEqual([values.length, values.length])
     const copied = (await readCommitted(bootstrap, output)).map(({ value }) => Buffer.from(value!).toString('base64'))
-    expect(copied.sort()).toEqual(values.map((value) => Buffer.from(value).toString('base64')).sort())
+    expect(copied.toSorted()).toEqual(values.map((value) => Buffer.from(value).toString('base64')).toSorted())
   })
 
   it('goes on where it was stopped, at another parallelism, with records that came meanwhile', async () => {
@@ -109,7 +109,7 @@ describeKafka('a job between Kafka topics', ({ bootstrap }) => {
     }
     const job = await start(copyJob({ kafka, input, output, storage, source: { bounded: true } }))
     await job.done
-    expect((await textOf(bootstrap, output)).sort()).toEqual(written.sort())
+    expect((await textOf(bootstrap, output)).toSorted()).toEqual(written.toSorted())
   })
 
   it('ends what was open when it was cancelled, and makes it again', async () => {

@@ -50,6 +50,7 @@ function declareParticipant(prefix: string): ParticipantDeclaration {
     name,
     create: (context) => {
       const options = context.sinks.map((sink) => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its elements are nobody's business here
         if (sink instanceof KafkaSink) return (sink as KafkaSink<never>).options
         throw new JobError('INVALID_JOB', `A sink that is no KafkaSink uses the participant ${name}.`, { fatal: true })
       })

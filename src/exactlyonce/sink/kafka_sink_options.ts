@@ -37,7 +37,9 @@ export interface KafkaSinkOptions<T> {
   readonly producer?: ProducerOptions
 }
 
-const isFunction = <F>(given: unknown): given is F => typeof given === 'function'
+type TopicFor = (element: never) => string | undefined
+
+const isTopicFor = (given: unknown): given is TopicFor => typeof given === 'function'
 const isProducerOptions = (given: unknown): given is ProducerOptions => typeof given === 'object' && given !== null
 
 const rules = {
@@ -46,9 +48,7 @@ const rules = {
     (given): given is Kafka => typeof given === 'object' && given !== null && 'cluster' in given
   ),
   topic: string({ lengthMax: 249, optional: true }),
-  topicFor: value<(element: never) => string | undefined, { optional: true }>('a function', isFunction, {
-    optional: true
-  }),
+  topicFor: value('a function', isTopicFor, { optional: true }),
   schema: withMethods<SerializationSchema<never>, object>('a serialization schema', ['serialize']),
   semantic: oneOf(['EXACTLY_ONCE', 'AT_LEAST_ONCE', 'NONE'], { default: 'EXACTLY_ONCE' }),
   transactionalIdPrefix: string({ lengthMax: prefixLengthMax, pattern: prefixPattern, optional: true }),

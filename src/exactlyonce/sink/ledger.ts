@@ -1,7 +1,7 @@
 // The ledger of a job: for each transactional id the witness of its last committed transaction, kept by the cluster as
 // an offset of a group of its own. What a checkpoint remembers of it, reading it, and telling whether a checkpoint
 // explains what stands there: this is what makes two incarnations of a job safe.
-import { BugError, ledgerGroupOf, readSettledLedger } from '../../client/index.ts'
+import { assert, ledgerGroupOf, readSettledLedger } from '../../client/index.ts'
 import type { Cluster } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { StateValue } from '../functions.ts'
@@ -29,12 +29,14 @@ export function encodeRecorded({ clusterId, place, witnesses }: Recorded): State
 
 /** Throws JobError CHECKPOINT_CORRUPT. */
 export function decodeRecorded(value: StateValue): Recorded {
-  const { clusterId, ledger, witnesses } = (value ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notOurs()
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- isArray does not exclude readonly arrays
+  const { clusterId, ledger, witnesses } = value as { readonly [name: string]: StateValue }
   if (typeof clusterId !== 'string' || !isPair(ledger) || !Array.isArray(witnesses)) throw notOurs()
   const [topic, partition] = ledger
   if (typeof topic !== 'string' || !isCount(partition)) throw notOurs()
   const bySlot = new Map<number, string | null>()
-  for (const entry of witnesses as unknown[]) {
+  for (const entry of witnesses) {
     if (!isPair(entry) || !isCount(entry[0]) || !isRandomId(entry[1])) throw notOurs()
     bySlot.set(entry[0], entry[1])
   }
@@ -93,16 +95,10 @@ async function readWitness(
 ): Promise<FoundWitness | undefined> {
   const groupId = ledgerGroupOf(transactionalId)
   const entry = await readSettledLedger(cluster, { groupId, ...place }, options)
-  switch (entry.kind) {
-    case 'empty':
-      return undefined
-    case 'witness':
-      return { transactionalId, place, checkpointId: Number(entry.offset), randomId: entry.randomId }
-    case 'unstable':
-      throw new BugError(`The ledger ${groupId} was to be settled and is not`)
-    case 'unreadable':
-      throw unreadable(groupId, entry.errorCode)
-  }
+  assert(entry.kind !== 'unstable', `the ledger ${groupId} was to be settled and is not`)
+  if (entry.kind === 'unreadable') throw unreadable(groupId, entry.errorCode)
+  if (entry.kind === 'empty') return undefined
+  return { transactionalId, place, checkpointId: Number(entry.offset), randomId: entry.randomId }
 }
 
 function unreadable(groupId: string, errorCode: number): JobError {

@@ -47,7 +47,7 @@ export class PartitionDiscoverer {
         if (this.owns({ topic: name, partition })) found.push({ topic: name, topicId, partition })
       }
     }
-    return found.sort((left, right) => compare(left.topic, right.topic) || left.partition - right.partition)
+    return found.toSorted((left, right) => compare(left.topic, right.topic) || left.partition - right.partition)
   }
 
   private async metadata(signal: AbortSignal): Promise<TopicMetadata[]> {

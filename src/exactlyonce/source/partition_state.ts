@@ -98,15 +98,15 @@ function decimal(value: unknown): bigint {
   return BigInt(value)
 }
 
-function record(element: StateValue): Readonly<Record<string, unknown>> {
+function record(element: StateValue): { readonly [name: string]: unknown } {
   if (typeof element !== 'object' || element === null || Array.isArray(element)) throw notOurs(element)
-  return element as Readonly<Record<string, unknown>>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- isArray does not exclude readonly arrays
+  return element as { readonly [name: string]: StateValue }
 }
 
 function notOurs(value: unknown): JobError {
-  return corrupt(
-    `${String(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner))).slice(0, 200)} is not the position of a partition`
-  )
+  const json = JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner)) ?? ''
+  return corrupt(`${json.slice(0, 200)} is not the position of a partition`)
 }
 
 function corrupt(what: string): JobError {

@@ -124,6 +124,16 @@ async function ends(kafka: Kafka, topic: string): Promise<{ stable: bigint; end:
   return { stable: stable.get(key)!.offset, end: end.get(key)!.offset }
 }
 
+const refusal = async (sinks: readonly KafkaSink<string>[], settings: Partial<ParticipantContext> = {}) => {
+  try {
+    await new SinkHarness(sinks, settings).participant.checkStart()
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'JobError', code: 'INVALID_JOB', fatal: true })
+    return error instanceof Error ? error.message : ''
+  }
+  return 'nothing was refused'
+}
+
 describeKafka('the Kafka sink', ({ bootstrap }) => {
   it('shows nothing between the snapshot and the commit: readers wait at the first open offset', async () => {
     const kafka = openKafka(bootstrap)
@@ -162,10 +172,10 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       )
     }
     const ongoing = [...(await statesOf(kafka, topic))].filter(([, state]) => state === 'Ongoing')
-    expect(ongoing.map(([id]) => id).sort()).toEqual(ids(topic, 3))
+    expect(ongoing.map(([id]) => id).toSorted()).toEqual(ids(topic, 3))
     for (const checkpointId of [0, 1, 2]) await harness.participant.commit(checkpointId)
     expect([...(await statesOf(kafka, topic)).values()]).not.toContain('Ongoing')
-    expect((await visible(bootstrap, topic)).sort()).toEqual([0, 1, 2].map((id) => `of checkpoint ${id}`))
+    expect((await visible(bootstrap, topic)).toSorted()).toEqual([0, 1, 2].map((id) => `of checkpoint ${id}`))
   })
 
   it('uses the same few ids over and over', async () => {
@@ -177,7 +187,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       await harness.preCommit(checkpointId)
       await harness.participant.commit(checkpointId)
     }
-    expect([...(await statesOf(kafka, topic)).keys()].sort()).toEqual(ids(topic, checkpointing.concurrentMax + 2))
+    expect([...(await statesOf(kafka, topic)).keys()].toSorted()).toEqual(ids(topic, checkpointing.concurrentMax + 2))
     expect(await visible(bootstrap, topic)).toEqual(numbered(30))
   })
 
@@ -255,6 +265,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       const retained = await first.preCommit(0)
       await first.write('not kept')
       await until(async () => (await ends(kafka, topic)).end === 2n, 'the second record is written')
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was written is read back
       const saved = JSON.parse(JSON.stringify(retained)) as RetainedCheckpoint
       const second = await new SinkHarness([sinkOf(openKafka(bootstrap), topic, topic)]).start([saved], 2)
       expect(await visible(bootstrap, topic)).toEqual(['kept'])
@@ -358,21 +369,11 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       )
       await new SinkHarness([sinkOf(kafka, topic, prefix)]).start()
       for (const transaction of transactions) expect(await transaction.commit()).toEqual({ kind: 'committed' })
-      expect((await visible(bootstrap, topic)).sort()).toEqual([...strangers].sort())
+      expect((await visible(bootstrap, topic)).toSorted()).toEqual([...strangers].toSorted())
     })
   })
 
   describe('refuses to start', () => {
-    const refusal = async (sinks: readonly KafkaSink<string>[], settings: Partial<ParticipantContext> = {}) => {
-      try {
-        await new SinkHarness(sinks, settings).participant.checkStart()
-      } catch (error) {
-        expect(error).toMatchObject({ name: 'JobError', code: 'INVALID_JOB', fatal: true })
-        return error instanceof Error ? error.message : ''
-      }
-      return 'nothing was refused'
-    }
-
     it('with a timeout above the broker’s, and names both', async () => {
       const kafka = openKafka(bootstrap)
       const topic = await newTopic(kafka, 'refused')
@@ -422,7 +423,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       const writer = sink.createWriter(plainContext(), undefined)
       for (let i = 0; i < 100; i++) await writer.invoke(numbered(10, i * 10))
       await writer.snapshotState?.({ checkpointId: 1 })
-      expect((await visible(bootstrap, topic)).sort()).toEqual(numbered(1000).sort())
+      expect((await visible(bootstrap, topic)).toSorted()).toEqual(numbered(1000).toSorted())
       await writer.close()
     })
 

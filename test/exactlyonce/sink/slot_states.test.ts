@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { isPending, slotTransitions } from '../../../src/exactlyonce/sink/slot_states.ts'
 import type { SlotState } from '../../../src/exactlyonce/sink/slot_states.ts'
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names of the table
 const states = Object.keys(slotTransitions) as SlotState[]
 
 describe('slot states', () => {
@@ -13,7 +14,7 @@ describe('slot states', () => {
   })
 
   it('frees an id only after the proof, or where nothing was sealed', () => {
-    expect(states.filter((from) => slotTransitions[from].includes('idle')).sort()).toEqual(['open', 'proven'])
+    expect(states.filter((from) => slotTransitions[from].includes('idle')).toSorted()).toEqual(['open', 'proven'])
   })
 
   it('counts as pending whatever a checkpoint has to keep', () => {

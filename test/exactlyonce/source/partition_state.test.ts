@@ -22,6 +22,7 @@ describe('positions in a checkpoint', () => {
   it('come back through JSON, as one list made of the lists of all subtasks', () => {
     const first = encodePartitions([state('a', 0, 5n), state('a', 2, 6n)])
     const second = encodePartitions([state('a', 1, 7n)])
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was written is read back
     const union = JSON.parse(JSON.stringify([...second, ...first])) as StateValue[]
     expect(decodePartitions(union).map(({ partition, offset }) => [partition, offset])).toEqual([
       [1, 7n],
@@ -60,7 +61,7 @@ describe('positions in a checkpoint', () => {
       ]
     ]
   ])('are refused where they are not positions: %j', (elements) => {
-    const decode = (): unknown => decodePartitions(elements as StateValue[])
+    const decode = (): unknown => decodePartitions(elements)
     expect(decode).toThrow(JobError)
     expect(decode).toThrow(/State of a Kafka source/)
   })
@@ -83,10 +84,10 @@ describe('the subtask of a partition', () => {
 
   it('spreads the partitions of a topic evenly', () => {
     for (const parallelism of [1, 2, 3, 4, 7]) {
-      const counts = new Array<number>(parallelism).fill(0)
+      const counts = Array.from({ length: parallelism }, () => 0)
       for (let partition = 0; partition < 5 * parallelism; partition++)
         counts[subtaskOf('some-topic', partition, parallelism)]!++
-      expect(counts).toEqual(new Array(parallelism).fill(5))
+      expect(counts).toEqual(Array.from({ length: parallelism }, () => 5))
     }
   })
 
