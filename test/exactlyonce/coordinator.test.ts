@@ -55,7 +55,7 @@ async function bench(given: Partial<CoordinatorContext> = {}, log: string[] = []
   const time = new VirtualTime()
   const failures: unknown[] = []
   const storage = memoryCheckpointStorage()
-  const real = await storage.open(storageContext())
+  const real = await storage.open(storageContext({ runtime: time.runtime }))
   await real.publishRun(runOf())
   const store: CheckpointStore = {
     load: () => real.load(),
@@ -257,7 +257,7 @@ describe('the last checkpoint', () => {
     expect(log).toEqual(['trigger 5'])
     coordinator.acknowledge(0, 5, new Map())
     await settle()
-    expect(log.at(-1)).toBe('trigger 6')
+    expect(log).toContain('trigger 6')
     coordinator.acknowledge(0, 6, new Map())
     await final
     expect(log).toContain('proven 6')

@@ -153,7 +153,10 @@ describe('checkpoints of a job', () => {
     const env = new StreamExecutionEnvironment()
     env.enableCheckpointing(4, { storage })
     const fast = env.addSource(new NumbersSource({ recordsMax: 400, arrayMax: 7, pauseMs: 1 }), { name: 'fast' })
-    const slow = env.addSource(new NumbersSource({ recordsMax: 30, arrayMax: 1, pauseMs: 5 }), { name: 'slow' })
+    // A barrier waits behind the record that is on its way, so that of the slow stream comes late.
+    const slow = env
+      .addSource(new NumbersSource({ recordsMax: 30, arrayMax: 1 }), { name: 'slow' })
+      .map((record) => new Promise<NumberedRecord>((resolve) => setTimeout(() => resolve(record), 5)))
     const seen = [0, 0]
     fast
       .map(() => 0)
