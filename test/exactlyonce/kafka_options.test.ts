@@ -1,0 +1,77 @@
+// Sources and sinks refuse what they cannot make sense of when they are built, and say what was meant.
+import { describe, expect, it } from 'vitest'
+import { Kafka } from 'kafka-once'
+import { KafkaSink, KafkaSource, SimpleStringSchema } from 'kafka-once/exactlyonce'
+import { checkKafkaSourceOptions } from '../../src/exactlyonce/source/kafka_source_options.ts'
+import { sinkSettingsOf } from '../../src/exactlyonce/sink/sink_settings.ts'
+
+const kafka = new Kafka({ brokers: ['127.0.0.1:1'] })
+const schema = new SimpleStringSchema()
+const source = { kafka, topics: ['in'], schema }
+const sink = { kafka, topic: 'out', schema, transactionalIdPrefix: 'job' }
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- hostile input on purpose
+const sourceOf = (options: object): unknown => new KafkaSource(options as never)
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+const sinkOf = (options: object): unknown => new KafkaSink(options as never)
+
+describe('a Kafka source', () => {
+  it.each([
+    [{ ...source, topics: undefined }, /neither/],
+    [{ ...source, topicPattern: /a/ }, /both/],
+    [{ ...source, topics: [] }, /topics/],
+    [{ ...source, topics: ['a', 'a'] }, /twice/],
+    [{ ...source, topic: 'in' }, /topic .*Did you mean topics/],
+    [{ ...source, schema: {} }, /deserialize/],
+    [{ ...source, startupMode: 'LATE' }, /'LATE'|"LATE"/],
+    [{ ...source, startupMode: 'GROUP_OFFSETS' }, /groupId is missing/],
+    [{ ...source, startupMode: { timestampMs: -1 } }, /startupMode/],
+    [{ ...source, startupMode: { specificOffsets: { in: { 0: 5 } } } }, /startupMode/],
+    [{ ...source, offsetCommitMode: 'ON_CHECKPOINTS' }, /groupId is missing/],
+    [{ ...source, onBadRecord: 'ignore' }, /onBadRecord/],
+    [{ ...source, kafka: {} }, /kafka/],
+    [{ ...source, recordsPerPollMax: 0 }, /recordsPerPollMax/]
+  ])('refuses contradictory options (%#)', (options, reason) => {
+    expect(() => sourceOf(options)).toThrow(reason)
+    expect(() => sourceOf(options)).toThrow(/KafkaSource/)
+  })
+
+  it('begins at the offsets of its group where it has one, else at the beginning', () => {
+    expect(checkKafkaSourceOptions(source)).toMatchObject({ startupMode: 'EARLIEST', offsetCommitMode: 'DISABLED' })
+    expect(checkKafkaSourceOptions({ ...source, groupId: 'g' })).toMatchObject({
+      startupMode: 'GROUP_OFFSETS',
+      offsetCommitMode: 'ON_CHECKPOINTS'
+    })
+  })
+})
+
+describe('a Kafka sink', () => {
+  it.each([
+    [{ ...sink, topic: undefined }, /one of topic and topicFor/],
+    [{ ...sink, transactionalIdPrefix: undefined }, /needs transactionalIdPrefix/],
+    [{ ...sink, transactionalIdPrefix: 'with space' }, /transactionalIdPrefix/],
+    [{ ...sink, transactionalIdPrefix: 'x'.repeat(201) }, /transactionalIdPrefix/],
+    [{ ...sink, topic: undefined, topicFor: () => 'a' }, /ledgerTopic/],
+    [{ ...sink, semantic: 'EXACTLY_TWICE' }, /EXACTLY_TWICE/],
+    [{ ...sink, transactionTimeoutMs: 0 }, /transactionTimeoutMs/],
+    [{ ...sink, transactionTimeout: 1000 }, /Did you mean transactionTimeoutMs/],
+    [{ ...sink, schema: { serialise: () => null } }, /serialize/]
+  ])('refuses contradictory options (%#)', (options, reason) => {
+    expect(() => sinkOf(options)).toThrow(reason)
+    expect(() => sinkOf(options)).toThrow(/KafkaSink/)
+  })
+
+  it('takes part in transactions only at EXACTLY_ONCE', () => {
+    expect(new KafkaSink(sink).participant?.name).toBe('kafka:job')
+    for (const semantic of ['AT_LEAST_ONCE', 'NONE'] as const) {
+      expect(new KafkaSink({ kafka, topic: 'out', schema, semantic }).participant).toBeUndefined()
+    }
+  })
+
+  it('shares settings with the others of its prefix, and keeps the ledger under the first topic', () => {
+    const all = ['b', 'a', 'b'].map((topic) => new KafkaSink<never>({ ...sink, topic }).options)
+    expect(sinkSettingsOf(all)).toMatchObject({ prefix: 'job', ledgerTopic: 'b', topics: ['b', 'a'] })
+    const named = new KafkaSink<never>({ ...sink, topic: 'c', ledgerTopic: 'ledger' }).options
+    expect(sinkSettingsOf([...all, named])).toMatchObject({ ledgerTopic: 'ledger', topics: ['b', 'a', 'c'] })
+  })
+})
