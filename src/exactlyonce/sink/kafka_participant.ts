@@ -21,7 +21,7 @@ import { proveCommitted, settleByAbort, settleByCommit } from './settlement.ts'
 import type { SettlementOptions, TransactionOutcome } from './settlement.ts'
 import type { SinkSettings } from './sink_settings.ts'
 import { checkKafkaStart } from './start_checks.ts'
-import { slotOfTask } from './transaction_names.ts'
+import { formatTransactionName, slotOfTask } from './transaction_names.ts'
 import { TransactionPool } from './transaction_pool.ts'
 import type { Slot } from './transaction_pool.ts'
 import { TwoPhaseCommitParticipant } from './two_phase_commit_participant.ts'
@@ -63,7 +63,9 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const { checkpointing, signal, recoveryDeadlineMs } = this.context
     await checkKafkaStart(this.#cluster, this.settings, {
       checkpointing,
-      transactionalIds: this.#newPool(this.#place).slots.map(({ transactionalId }) => transactionalId),
+      transactionalIds: Array.from({ length: this.#poolSize }, (_, slot) => {
+        return formatTransactionName({ prefix: this.settings.prefix, task, slot })
+      }),
       signal,
       deadlineMs: recoveryDeadlineMs
     })
@@ -128,17 +130,22 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const own = { topic: this.settings.ledgerTopic, partition: 0 }
     const newest = retained.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot
     if (newest === undefined) return own
-    const { place } = decodeRecorded(newest.recorded)
+    const { place, clusterId } = decodeRecorded(newest.recorded)
+    if (clusterId !== this.#clusterId) throw otherCluster(this.name, clusterId, this.#clusterId)
     const topics = await this.#cluster.topics([place.topic], { signal: this.context.signal })
     return topics.has(place.topic) ? place : own
+  }
+
+  /** One id for the running epoch, and one for the epoch that writers who passed the barrier have begun. */
+  get #poolSize(): number {
+    return this.context.checkpointing.concurrentMax + 2
   }
 
   #newPool(place: LedgerPlace): TransactionPool {
     return new TransactionPool({
       prefix: this.settings.prefix,
       task,
-      // One for the running epoch and one for the epoch that writers who passed the barrier have begun.
-      size: this.context.checkpointing.concurrentMax + 2,
+      size: this.#poolSize,
       createProducer: (transactionalId) => this.#newProducer(transactionalId, place)
     })
   }
@@ -274,4 +281,13 @@ function notCommitted(transactionalId: string, checkpointId: number, verdict: Ve
     'TRANSACTION_LOST',
     `${which} is lost: ${evidence}. The job goes on from the checkpoint before it.`
   )
+}
+
+// An empty ledger of another cluster would agree with any checkpoint.
+function otherCluster(name: string, recorded: string, present: string): JobError {
+  const message = `The checkpoints of ${name} belong to cluster ${recorded}, but the sinks write to cluster ${present}.`
+  return new JobError('INVALID_JOB', message, {
+    fatal: true,
+    nextStep: 'Point the job at the cluster that its checkpoints belong to, or at another checkpoint directory.'
+  })
 }

@@ -10,6 +10,7 @@ import type {
   ParticipantContext,
   RetainedCheckpoint,
   SinkWriter,
+  StateValue,
   SubtaskContext,
   TransactionParticipant
 } from 'kafka-once/exactlyonce'
@@ -331,6 +332,19 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       expect(await second.participant.verify(newer)).toEqual({ kind: 'consistent', checkpointIdMax: 1 })
       expect(await second.participant.verify(older)).toMatchObject({ kind: 'unexplained' })
       expect(await second.participant.verify(undefined)).toMatchObject({ kind: 'unexplained' })
+    })
+
+    it('does not go on at another cluster than the one its checkpoints belong to', async () => {
+      const kafka = openKafka(bootstrap)
+      const topic = await newTopic(kafka, 'cluster')
+      const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
+      const { checkpointId, snapshot } = await first.preCommit(0)
+      await first.close()
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object with one field changed
+      const recorded = { ...Object(snapshot!.recorded), clusterId: 'another' } as StateValue
+      const second = new SinkHarness([sinkOf(kafka, topic, topic)])
+      const fencing = second.participant.fence([{ checkpointId, snapshot: { pending: [], recorded } }])
+      await expect(fencing).rejects.toMatchObject({ code: 'INVALID_JOB', fatal: true })
     })
 
     it('shuts out ids of an earlier, larger pool, and goes on knowing their witnesses', async () => {
