@@ -6,7 +6,16 @@ import { join } from 'node:path'
 import { projectFolder } from './jars.ts'
 import { run, withFileLock } from './processes.ts'
 
-const sourceFolders = ['src', 'examples', 'benchmarks', 'test/broker', 'test/programs']
+const sourceFolders = [
+  'src',
+  'examples',
+  'benchmarks',
+  'test/broker',
+  'test/faults',
+  'test/programs',
+  'test/proofs',
+  'test/proxy'
+]
 const settingsFiles = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.programs.json']
 /** What each step writes, by which its last build is known to be there. */
 const steps = [

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { classPath, findJars, javaCommand, projectFolder } from './jars.ts'
+import type { KafkaVersion } from './jars.ts'
 import { run } from './processes.ts'
 
 export interface PeerRecord {
@@ -10,6 +11,13 @@ export interface PeerRecord {
   readonly offset: bigint
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
+}
+
+/** What Kafka's own consumer tells besides. */
+export interface JavaRecord extends PeerRecord {
+  /** Milliseconds since 1970. */
+  readonly timestamp: number
+  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[]
 }
 
 /** An open transaction that a Java producer left behind. */
@@ -38,9 +46,9 @@ export async function kcatMissing(): Promise<string | undefined> {
   return told.code === 0 ? undefined : 'install kcat'
 }
 
-/** Runs a program of test/java with the jars of Kafka 4.4.0 on its class path, and returns what it printed. */
-export async function runJava(file: string, args: readonly string[]): Promise<string> {
-  const jars = await findJars()
+/** Runs a program of test/java with the jars of that Kafka on its class path, and returns what it printed. */
+export async function runJava(file: string, args: readonly string[], version: KafkaVersion = '4.4.0'): Promise<string> {
+  const jars = await findJars(version)
   if ('reason' in jars) throw new Error(`${file} cannot be run: ${jars.reason}`)
   const program = join(projectFolder(), 'test', 'java', file)
   // The source launcher compiles with class files of any age; two compilers would take longer than they save.
@@ -50,17 +58,33 @@ export async function runJava(file: string, args: readonly string[]): Promise<st
   return ended.stdout
 }
 
-/** What Kafka's own consumer reads with read_committed, by partition, then offset. */
-export async function readWithJava(bootstrap: string, topic: string): Promise<PeerRecord[]> {
-  const printed = await runJava('peer/ReadCommitted.java', [bootstrap, topic])
+/** What Kafka's own consumer, of that version, reads with read_committed, by partition, then offset. */
+export async function readWithJava(
+  bootstrap: string,
+  topic: string,
+  version: KafkaVersion = '4.4.0'
+): Promise<JavaRecord[]> {
+  const printed = await runJava('peer/ReadCommitted.java', [bootstrap, topic], version)
   const records = printed
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [partition = '', offset = '', key = '', value = ''] = line.split(' ')
-      return { partition: Number(partition), offset: BigInt(offset), key: bytesOf(key), value: bytesOf(value) }
+      const [partition = '', offset = '', key = '', value = '', timestamp = '', ...headers] = line.split(' ')
+      return {
+        partition: Number(partition),
+        offset: BigInt(offset),
+        key: bytesOf(key),
+        value: bytesOf(value),
+        timestamp: Number(timestamp),
+        headers: headers.map(headerOf)
+      }
     })
   return inOrder(records)
+}
+
+function headerOf(text: string): readonly [string, Uint8Array | null] {
+  const [name = '', value = ''] = text.split(':')
+  return [Buffer.from(name, 'base64').toString(), bytesOf(value)]
 }
 
 function bytesOf(text: string): Uint8Array | null {
@@ -132,6 +156,6 @@ function outputOf(command: string, args: readonly string[]): Promise<Buffer> {
   })
 }
 
-function inOrder(records: readonly PeerRecord[]): PeerRecord[] {
+function inOrder<R extends PeerRecord>(records: readonly R[]): R[] {
   return records.toSorted((a, b) => a.partition - b.partition || (a.offset < b.offset ? -1 : 1))
 }

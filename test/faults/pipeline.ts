@@ -26,10 +26,11 @@ export class Pipeline {
   readonly #tail: string[] = []
   #isGone = false
 
-  constructor(settings: PipelineSettings) {
+  /** `program` is the name of one in test/programs. */
+  constructor(settings: PipelineSettings, program = 'fault_pipeline') {
     this.settings = settings
-    const program = join(projectFolder(), 'build', 'test', 'programs', 'fault_pipeline.js')
-    this.#child = spawn(process.execPath, ['--enable-source-maps', program, JSON.stringify(settings)], {
+    const file = join(projectFolder(), 'build', 'test', 'programs', `${program}.js`)
+    this.#child = spawn(process.execPath, ['--enable-source-maps', file, JSON.stringify(settings)], {
       stdio: ['ignore', 'pipe', 'pipe']
     })
     this.pid = this.#child.pid ?? -1
@@ -48,6 +49,15 @@ export class Pipeline {
   /** It has ended and everything that it told is known. */
   get isGone(): boolean {
     return this.#isGone
+  }
+
+  /** The one of them that ends first. */
+  static async firstGone(pipelines: readonly Pipeline[]): Promise<Pipeline> {
+    const deadline = AbortSignal.timeout(patienceMs)
+    const late = once(deadline, 'abort').then(() => {
+      throw new Error(`all still run after ${patienceMs} ms: ${pipelines.map((one) => one.story()).join('\n')}`)
+    })
+    return Promise.race([late, ...pipelines.map((pipeline) => pipeline.#exited.then(() => pipeline))])
   }
 
   get exitCode(): number | null {

@@ -1,6 +1,8 @@
 // Reads a topic with Kafka's own consumer and read_committed, up to what is committed when it starts, and prints a line
-// for each record: partition, offset, key and value, in base64; a hyphen stands for null.
+// for each record: partition, offset, key and value, timestamp, and name:value of each header; bytes in base64, where a
+// hyphen stands for null.
 // Arguments: bootstrap servers, topic.
+import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
@@ -10,6 +12,7 @@ import java.time.Duration;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public class ReadCommitted {
@@ -32,7 +35,13 @@ public class ReadCommitted {
             while (!left.isEmpty()) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
                     out.append(record.partition()).append(' ').append(record.offset()).append(' ')
-                        .append(text(record.key())).append(' ').append(text(record.value())).append('\n');
+                        .append(text(record.key())).append(' ').append(text(record.value())).append(' ')
+                        .append(record.timestamp());
+                    for (Header header : record.headers()) {
+                        out.append(' ').append(text(header.key().getBytes(StandardCharsets.UTF_8)))
+                            .append(':').append(text(header.value()));
+                    }
+                    out.append('\n');
                 }
                 left.entrySet().removeIf(end -> consumer.position(end.getKey()) >= end.getValue());
             }
