@@ -52,8 +52,8 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
   const { store, participants } = context
   const told = new Set<string>()
   let contents = await store.load()
+  refuseWhereTakenOver(context, contents)
   for (let round = 1; round <= roundsMax; round++) {
-    refuseWhereTakenOver(context, contents)
     await faultPoint(context, 'recovery.loaded')
     const newest = newestOf(context, contents)
     const settlement = await settle(context, contents, newest, told)
@@ -84,7 +84,8 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
 }
 
 // A run that failed and finds another one's record after its own has been taken over, however its failure looked: to
-// recover here would take the job back, and so on for ever.
+// recover here would take the job back, and so on for ever. Asked before anything is fenced only: a record that comes
+// later is that of a run whose ids were fenced here, so that it will end, and giving way to it would leave nobody.
 function refuseWhereTakenOver({ jobName, formerRunIds }: RecoveryContext, { latestRun }: StoreContents): void {
   if (latestRun === undefined || formerRunIds.size === 0 || formerRunIds.has(latestRun.runId)) return
   throw new JobError('JOB_FENCED', `Run ${latestRun.incarnation} of ${jobName} has taken over.`, {

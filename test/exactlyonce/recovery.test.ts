@@ -408,6 +408,18 @@ describe('a run that failed', () => {
     expect(log).toEqual([])
   })
 
+  test('and has fenced another one that took over in that moment goes on, so that one is left', async () => {
+    const own = runOf({ incarnation: 3, runId: 'ownown0000000000' })
+    const before = contentsOf([checkpointOf({ checkpointId: 7 })], { latestRun: own, incarnationMax: 3 })
+    const { context, log } = bench([{}], [before, ...shown], { formerRunIds: new Set([own.runId]) })
+    const outcomes = ['taken'] as const
+    let calls = 0
+    const publish = context.store.publishRun.bind(context.store)
+    context.store.publishRun = async (run) => outcomes[calls++] ?? publish(run)
+    expect(await recover(context)).toMatchObject({ incarnation: 5 })
+    expect(log.filter((entry) => entry === 'kafka fence')).toHaveLength(2)
+  })
+
   test('recovers where the last run is its own, or where it never began one', async () => {
     for (const formerRunIds of [new Set([latestRun.runId]), new Set<string>()]) {
       expect(await recover(bench([{}], shown, { formerRunIds }).context)).toMatchObject({ incarnation: 5 })
