@@ -47,3 +47,6 @@ export function partSeed(seed: number, ...part: readonly (string | number)[]): n
   }
   return hash >>> 0
 }
+
+/** The seed of the suites, which FAULT_SEED replaces. */
+export const faultSeed = Number(process.env['FAULT_SEED'] ?? 20_261)

@@ -168,10 +168,11 @@ export class Site {
     })
   }
 
-  /** What all processes told, one after the other, for messages. */
-  async history(): Promise<string> {
+  /** What the last processes told, one after the other, for messages. */
+  async history(processesMax = 40): Promise<string> {
     const files = await readdir(this.folder).catch(() => [])
-    const stories = this.pipelines.map((pipeline, i) => `process ${i + 1}: ${pipeline.story()}`)
+    const numbered = this.pipelines.map((pipeline, i) => ({ pipeline, number: i + 1 })).slice(-processesMax)
+    const stories = numbered.map(({ pipeline, number }) => `process ${number}: ${pipeline.story()}`)
     return [
       ...stories,
       `checkpoint folder: ${files.toSorted((left, right) => left.localeCompare(right)).join(' ')}`
