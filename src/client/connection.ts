@@ -197,6 +197,10 @@ export class Connection implements SocketHandler {
     this.#pump()
   }
 
+  readBuffer(): Uint8Array {
+    return this.#splitter.readBuffer()
+  }
+
   onDrain(): void {
     this.#hasRoom = true
     this.#pump()

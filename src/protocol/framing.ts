@@ -140,6 +140,12 @@ const frameBytesMaxDefault = 100 * 1024 * 1024
 const sizeBytes = 4
 /** What is reserved at once for a frame that comes in parts; more only as its bytes arrive. */
 const reservedBytesMax = 1024 * 1024
+/** Once that much has come, a frame of up to this size is believed to come whole. */
+const believedBytesMax = 16 * 1024 * 1024
+/** Bytes that are read at once while it is not known what they are. */
+const sharedBytes = 64 * 1024
+/** A frame that misses less than this is read together with what follows it. */
+const directBytesMin = 32 * 1024
 
 /** The rest of the chunk is lost when a receiver throws, so nothing that follows could be trusted. */
 const receiverThrew = new Error('A receiver of frames threw: the connection cannot be read any further')
@@ -157,6 +163,8 @@ export class FrameSplitter {
   #frameBytes = -1
   #frame: Uint8Array = this.#size
   #frameFilled = 0
+  /** Memory that is read into again and again; nothing of it is handed over. */
+  #shared: Uint8Array | undefined
   #isFirst = true
   #failure: Error | undefined
 
@@ -170,11 +178,27 @@ export class FrameSplitter {
   }
 
   /**
-   * Takes the next bytes and hands over each frame that they complete, before it refuses what follows.
+   * Where the next bytes may be read into. What was read there goes to `push`, before this is called again; it is part of
+   * a frame already where the frame is large, and is not copied then.
+   */
+  readBuffer(): Uint8Array {
+    if (this.#frameBytes - this.#frameFilled >= directBytesMin) {
+      this.#reserve(Math.min(this.#frameBytes, this.#frameFilled + directBytesMin))
+      return this.#frame.subarray(this.#frameFilled)
+    }
+    this.#shared ??= new Uint8Array(sharedBytes)
+    return this.#shared
+  }
+
+  /**
+   * Takes the next bytes and hands over each frame that they complete, before it refuses what follows. Frames may be views
+   * of the bytes, which must not be written into again, unless they lie in what `readBuffer` answered.
    * @throws ProtocolError `FRAME_TOO_LARGE`, `FRAME_NEGATIVE`, `SPEAKS_HTTP`, `SPEAKS_TLS`; from then on always, and so after `onFrame` has thrown
    */
   push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
     if (this.#failure !== undefined) throw this.#failure
+    if (this.#frameBytes > 0 && chunk.buffer === this.#frame.buffer) return this.#readDirectly(chunk, onFrame)
+    const isShared = chunk.buffer === this.#shared?.buffer
     let position = 0
     while (position < chunk.byteLength) {
       if (this.#frameBytes < 0) {
@@ -186,7 +210,7 @@ export class FrameSplitter {
       const available = Math.min(missing, chunk.byteLength - position)
       const part = chunk.subarray(position, position + available)
       position += available
-      if (this.#frameFilled === 0 && available === missing) this.#deliver(part, onFrame)
+      if (this.#frameFilled === 0 && available === missing) this.#deliver(isShared ? part.slice() : part, onFrame)
       else {
         this.#collect(part)
         if (available === missing) this.#deliver(this.#frame, onFrame)
@@ -228,16 +252,27 @@ export class FrameSplitter {
 
   #collect(part: Uint8Array): void {
     const needed = this.#frameFilled + part.byteLength
-    if (this.#frameFilled === 0) {
-      const reserved = Math.min(this.#frameBytes, Math.max(reservedBytesMax, needed))
-      this.#frame = new Uint8Array(reserved)
-    } else if (needed > this.#frame.byteLength) {
-      const larger = new Uint8Array(Math.min(this.#frameBytes, Math.max(needed, this.#frame.byteLength * 2)))
-      larger.set(this.#frame.subarray(0, this.#frameFilled))
-      this.#frame = larger
-    }
+    this.#reserve(needed)
     this.#frame.set(part, this.#frameFilled)
     this.#frameFilled = needed
+  }
+
+  #readDirectly(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
+    this.#frameFilled += chunk.byteLength
+    if (this.#frameFilled === this.#frameBytes) this.#deliver(this.#frame, onFrame)
+  }
+
+  // Makes room for the first bytes of the frame. What is only announced is not believed at once.
+  #reserve(bytes: number): void {
+    if (this.#frame === this.#size) {
+      this.#frame = new Uint8Array(Math.min(this.#frameBytes, Math.max(reservedBytesMax, bytes)))
+      return
+    }
+    if (bytes <= this.#frame.byteLength) return
+    const wanted = this.#frameBytes <= believedBytesMax ? this.#frameBytes : this.#frame.byteLength * 2
+    const larger = new Uint8Array(Math.min(this.#frameBytes, Math.max(bytes, wanted)))
+    larger.set(this.#frame.subarray(0, this.#frameFilled))
+    this.#frame = larger
   }
 
   #deliver(frame: Uint8Array, onFrame: (frame: Uint8Array) => void): void {

@@ -2,7 +2,7 @@
 // told exactly once. Certificates are verified unless the caller says, at length, that they should not be.
 
 import { connect as connectTcp, isIP } from 'node:net'
-import type { Socket as NodeSocket } from 'node:net'
+import type { OnReadOpts, Socket as NodeSocket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 import { onAbort } from './abort.ts'
@@ -19,7 +19,11 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
   return new Promise((resolve, reject) => {
     const { host, port, timeoutMs, tls, signal } = options
     signal?.throwIfAborted()
-    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls(tlsConnectOptions(host, port, tls))
+    const onread = tls === undefined ? readingInto(handler) : undefined
+    const socket =
+      tls === undefined
+        ? connectTcp(onread === undefined ? { host, port } : { host, port, onread })
+        : connectTls(tlsConnectOptions(host, port, tls))
     let failure: Error | undefined
     let isOpen = false
     const timer = setTimeout(() => {
@@ -35,7 +39,7 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
       socket.setKeepAlive(true, keepAliveDelayMs)
       resolve(wrap(socket))
     })
-    socket.on('data', (bytes) => handler.onData(bytes))
+    if (onread === undefined) socket.on('data', (bytes) => handler.onData(bytes))
     socket.on('drain', () => handler.onDrain())
     socket.on('error', (error) => {
       failure ??= error
@@ -47,6 +51,18 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
       else reject(signal?.aborted === true ? signal.reason : (failure ?? closedEarly(host, port)))
     })
   })
+}
+
+// Node then reads from the kernel straight into the handler's memory. TLS has memory of its own in any case.
+function readingInto(handler: SocketHandler): OnReadOpts | undefined {
+  if (handler.readBuffer === undefined) return undefined
+  return {
+    buffer: () => handler.readBuffer!(),
+    callback: (bytesRead, buffer) => {
+      handler.onData(buffer.subarray(0, bytesRead))
+      return true
+    }
+  }
 }
 
 function wrap(socket: NodeSocket): Socket {

@@ -11,6 +11,11 @@ export interface Timer {
 export interface SocketHandler {
   /** Bytes that were read. The view belongs to the handler: the runtime never writes into it again. */
   onData(bytes: Uint8Array): void
+  /**
+   * Where the next bytes may be read into, so that none has to be copied. Asked before each read; `onData` then gets the
+   * part that was filled. A runtime may as well bring memory of its own, and does so where this is absent.
+   */
+  readBuffer?(): Uint8Array
   /** The socket is gone, by `error` where there was one. Called exactly once. */
   onClose(error?: Error): void
   /** Room again after `write` returned false. */

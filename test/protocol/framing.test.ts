@@ -81,6 +81,58 @@ describe('splitting', () => {
     expect(splitters[0]?.pendingBytes).toBe(14)
   })
 
+  describe('into memory of its own', () => {
+    const sizes = [3, 0, 40, 70_000, 9, 3_000_001, 40_000, 1, 32_767, 32_768, 1_048_577]
+    const large = sizes.map((size, at) => new Uint8Array(size).map((_, index) => (index + at) % 251))
+    const largeStream = concat(...large.map(frame))
+
+    /** Reads as a runtime does: at most `readBytes` at a time, into what the splitter offers. */
+    function read(splitter: FrameSplitter, bytes: Uint8Array, readBytes: (call: number) => number): Uint8Array[] {
+      const frames: Uint8Array[] = []
+      for (let at = 0, call = 0; at < bytes.length; call++) {
+        const buffer = splitter.readBuffer()
+        expect(buffer.length).toBeGreaterThan(0)
+        const part = bytes.subarray(at, at + Math.min(readBytes(call), buffer.length))
+        buffer.set(part)
+        // Sometimes a runtime brings its bytes in memory of its own all the same.
+        const isOwn = call % 7 === 6
+        splitter.push(isOwn ? part.slice() : buffer.subarray(0, part.length), (one) => void frames.push(one))
+        at += part.length
+      }
+      splitter.readBuffer().fill(0xff)
+      return frames
+    }
+
+    test('gives the same frames however much is read at a time', () => {
+      for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+        let state = seed
+        const readBytes = (): number => {
+          state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+          return 1 + (state % (seed % 2 === 0 ? 100_000 : 2_000_000))
+        }
+        const splitter = new FrameSplitter()
+        const frames = read(splitter, largeStream, readBytes)
+        expect(frames.map(({ length }) => length)).toEqual(sizes)
+        expect(frames.every((one, at) => Buffer.compare(one, large[at]!) === 0)).toBe(true)
+        expect(splitter.pendingBytes).toBe(0)
+      }
+    })
+
+    test('copies nothing of a large frame', () => {
+      const splitter = new FrameSplitter()
+      splitter.push(fromHex('000186a0'), () => {})
+      const buffer = splitter.readBuffer()
+      expect(buffer.length).toBe(100_000)
+      expect(push(splitter, buffer)[0]?.buffer).toBe(buffer.buffer)
+    })
+
+    test('offers no memory for bytes that are only announced', () => {
+      const splitter = new FrameSplitter()
+      splitter.push(fromHex('05f5e100'), () => {})
+      expect(splitter.readBuffer().buffer.byteLength).toBeLessThanOrEqual(1024 * 1024)
+    })
+  })
+
   test('refuses a frame beyond the limit when its size is there', () => {
     const splitter = new FrameSplitter({ frameBytesMax: 40 })
     expect(push(splitter, stream)).toHaveLength(4)

@@ -77,6 +77,27 @@ function recorder() {
 }
 
 describe('a connection', () => {
+  test('reads into the memory of a handler that has some', async () => {
+    const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251))
+    const options = await serveTcp((socket) => socket.end(content))
+    const { handler, closed, ends, received } = recorder()
+    const memory = new Uint8Array(400_000)
+    let filled = 0
+    await runtime.connect(options, {
+      ...handler,
+      readBuffer: () => memory.subarray(filled),
+      onData(bytes) {
+        expect(bytes.buffer).toBe(memory.buffer)
+        expect(bytes.byteOffset).toBe(filled)
+        filled += bytes.length
+        handler.onData(bytes)
+      }
+    })
+    expect(Buffer.compare(await received(content.length), content)).toBe(0)
+    expect(await closed).toBeUndefined()
+    expect(ends).toHaveLength(1)
+  })
+
   test('sends lists of buffers in order, and never writes into what it has handed out', async () => {
     const { handler, received } = recorder()
     const socket = await runtime.connect(await serveTcp((peer) => peer.pipe(peer)), handler)
