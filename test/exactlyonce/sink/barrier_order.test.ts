@@ -12,12 +12,12 @@ interface Scripted {
   readonly writer: SinkWriter<string>
   /** What reached transactions and participant, in order. */
   readonly calls: string[]
-  acknowledge(): void
+  readonly acknowledge: () => void
 }
 
 function scripted(): Scripted {
   const calls: string[] = []
-  let acknowledge = (): void => undefined
+  let acknowledge: (() => void) | undefined
   const fake = {
     append: (_topic: string, _partition: unknown, _key: unknown, value: Uint8Array) => {
       calls.push(`append ${Buffer.from(value).toString()}`)
@@ -43,7 +43,7 @@ function scripted(): Scripted {
   const sink = new KafkaSink({ kafka, topic: 'out', schema: new SimpleStringSchema(), transactionalIdPrefix: 'p' })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a writer in a transaction needs none of it
   const context = { runtime: nodeRuntime() } as unknown as SubtaskContext
-  return { writer: sink.createWriter(context, participant), calls, acknowledge: () => acknowledge() }
+  return { writer: sink.createWriter(context, participant), calls, acknowledge: () => acknowledge?.() }
 }
 
 test('a subtask waits at a barrier until its records are acknowledged', async () => {
