@@ -39,6 +39,23 @@ function throwing(): never {
 const contents = [new Uint8Array([1, 2, 3]), new Uint8Array(0), new Uint8Array(40).fill(7), new Uint8Array([9])]
 const stream = concat(...contents.map(frame))
 
+/** Reads as a runtime does: at most `readBytes` at a time, into what the splitter offers. */
+function read(splitter: FrameSplitter, bytes: Uint8Array, readBytes: (call: number) => number): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let at = 0, call = 0; at < bytes.length; call++) {
+    const buffer = splitter.readBuffer()
+    expect(buffer.length).toBeGreaterThan(0)
+    const part = bytes.subarray(at, at + Math.min(readBytes(call), buffer.length))
+    buffer.set(part)
+    // Sometimes a runtime brings its bytes in memory of its own all the same.
+    const isOwn = call % 7 === 6
+    splitter.push(isOwn ? part.slice() : buffer.subarray(0, part.length), (one) => void frames.push(one))
+    at += part.length
+  }
+  splitter.readBuffer().fill(0xff)
+  return frames
+}
+
 describe('splitting', () => {
   test('gives the same frames wherever the stream is cut', () => {
     for (let first = 0; first <= stream.byteLength; first++) {
@@ -85,23 +102,6 @@ describe('splitting', () => {
     const sizes = [3, 0, 40, 70_000, 9, 3_000_001, 40_000, 1, 32_767, 32_768, 1_048_577]
     const large = sizes.map((size, at) => new Uint8Array(size).map((_, index) => (index + at) % 251))
     const largeStream = concat(...large.map(frame))
-
-    /** Reads as a runtime does: at most `readBytes` at a time, into what the splitter offers. */
-    function read(splitter: FrameSplitter, bytes: Uint8Array, readBytes: (call: number) => number): Uint8Array[] {
-      const frames: Uint8Array[] = []
-      for (let at = 0, call = 0; at < bytes.length; call++) {
-        const buffer = splitter.readBuffer()
-        expect(buffer.length).toBeGreaterThan(0)
-        const part = bytes.subarray(at, at + Math.min(readBytes(call), buffer.length))
-        buffer.set(part)
-        // Sometimes a runtime brings its bytes in memory of its own all the same.
-        const isOwn = call % 7 === 6
-        splitter.push(isOwn ? part.slice() : buffer.subarray(0, part.length), (one) => void frames.push(one))
-        at += part.length
-      }
-      splitter.readBuffer().fill(0xff)
-      return frames
-    }
 
     test('gives the same frames however much is read at a time', () => {
       for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
