@@ -29,12 +29,13 @@ export function parseSource(path: string, text: string): SourceFile {
   return { path, text, lines: text.replace(/\n$/, '').split('\n'), tree }
 }
 
-/** All TypeScript files in a folder of the project. */
+/** All TypeScript files of ours in a folder of the project; benchmarks have installed packages of their own. */
 export function sourceFiles(folder: string): SourceFile[] {
   const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length).replaceAll('\\', '/'))
+    .filter((path) => !path.includes('/node_modules/'))
     .toSorted()
     .map((path) => parseSource(path, readFileSync(join(root, path), 'utf8')))
 }
