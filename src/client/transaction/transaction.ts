@@ -76,6 +76,10 @@ export class Transaction {
     return false
   }
 
+  private get isCommitted(): boolean {
+    return this.current === 'committed'
+  }
+
   /** Whether the transaction can only be aborted, or has ended. */
   get isOver(): boolean {
     return this.failure !== undefined || this.current === 'aborting' || isFinal(this.current)
@@ -343,7 +347,10 @@ export class Transaction {
         return this.finish({ kind: 'committed' }, { kind: 'ended', next: nextIdentity(answer) })
       case errorCode.TRANSACTION_ABORTABLE:
         this.fail(brokerError(code, what))
-        await this.abortOnce(limits)
+        await this.abortOnce(limits).catch((cause: unknown) => {
+          if (!this.isCommitted) throw cause
+        })
+        if (this.isCommitted) return { kind: 'alreadyCommitted' }
         throw this.failure
       case errorCode.INVALID_PRODUCER_EPOCH:
       case errorCode.INVALID_TXN_STATE:

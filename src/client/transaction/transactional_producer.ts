@@ -2,13 +2,13 @@
 // the producer id and epoch between transactions: adopts what EndTxn answers (KIP-890), or takes the next epoch before
 // the next write (KIP-360), and never takes the id from a producer that came later. KIP-98.
 import { errorCode } from '../../protocol/index.ts'
-import { describeTransactions } from '../admin/transactions.ts'
 import type { Cluster } from '../cluster.ts'
 import { assert, brokerError, KafkaError } from '../errors.ts'
 import { TopicRoutes } from '../producer/index.ts'
 import type { ProducerIdentity } from '../producer/index.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
+import { describe } from './judge.ts'
 import { checkTransactionalOptions } from './options.ts'
 import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions } from './options.ts'
 import type { Witness } from './prepared.ts'
@@ -162,42 +162,34 @@ export class TransactionalProducer {
     return this.adopt(answer)
   }
 
+  // A broker that is asked for the next epoch of a stale one ends whatever transaction is open first, also that of the
+  // producer which came later, and refuses only then: so its state is looked at before.
   private async takeNextEpoch(): Promise<ProducerIdentity> {
     if (this.identity === undefined) return this.takeId(this.limits())
-    const { identity } = this
-    const code = await this.tryNextEpoch(identity)
-    if (code === errorCode.NONE) return this.identity
-    if (code !== errorCode.PRODUCER_FENCED && code !== errorCode.INVALID_PRODUCER_EPOCH) throw this.initError(code)
-    const present = await this.presentEpoch(identity)
-    if (present !== undefined && (await this.tryNextEpoch(present)) === errorCode.NONE) return this.identity
-    this.fenced = fencedError(this.transactionalId, 'another producer has taken its transactional id')
+    const { transactionalId, options } = this
+    const present = await this.presentIdentity(this.identity)
+    if (present !== undefined) {
+      const limits = this.limits()
+      const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, present, limits)
+      const { errorCode: code } = answer
+      if (code === errorCode.NONE) return this.adopt(answer)
+      if (code !== errorCode.PRODUCER_FENCED && code !== errorCode.INVALID_PRODUCER_EPOCH) throw this.initError(code)
+    }
+    this.fenced = fencedError(transactionalId, 'another producer has taken its transactional id')
     throw this.fenced
   }
 
-  // The next epoch, given that this one is the latest; the code where it is not.
-  private async tryNextEpoch(from: ProducerIdentity): Promise<number> {
-    const { transactionalId, options } = this
-    const limits = this.limits()
-    const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, from, limits)
-    if (answer.errorCode === errorCode.NONE) this.adopt(answer)
-    return answer.errorCode
-  }
-
-  // The coordinator itself goes one epoch further when a transaction times out, or when it answers EndTxn; whether it
-  // was that, and not another producer, shows in its state.
-  private async presentEpoch(identity: ProducerIdentity): Promise<ProducerIdentity | undefined> {
-    try {
-      const described = await describeTransactions(this.cluster, [this.transactionalId], this.limits())
-      const found = described.get(this.transactionalId)
-      if (found === undefined || !/^(Complete|Prepare)(Abort|Commit)$/.test(found.state)) return undefined
-      const { producerId, producerEpoch } = found
-      const isNext = producerId === identity.producerId && producerEpoch === identity.producerEpoch + 1
-      return isNext ? { producerId, producerEpoch } : undefined
-    } catch (error) {
-      // Brokers before Kafka 3.0 cannot tell.
-      this.cluster.logger.debug(`${this.transactionalId}: its state cannot be read`, { error: String(error) })
-      return undefined
-    }
+  // From which epoch to go on; undefined where another producer has the id. The coordinator itself goes one epoch
+  // further when a transaction times out, or when it answers EndTxn.
+  private async presentIdentity(identity: ProducerIdentity): Promise<ProducerIdentity | undefined> {
+    const described = await describe(this.cluster, this.transactionalId, this.limits(), [])
+    // Brokers before Kafka 3.0 cannot tell. An id that the coordinator has forgotten is nobody else's.
+    if (typeof described === 'string') return identity
+    const { producerId, producerEpoch, state } = described
+    if (producerId !== identity.producerId) return undefined
+    if (producerEpoch === identity.producerEpoch) return identity
+    const hasEnded = /^(Complete|Prepare)(Abort|Commit)$/.test(state)
+    return hasEnded && producerEpoch === identity.producerEpoch + 1 ? { producerId, producerEpoch } : undefined
   }
 
   private adopt(identity: ProducerIdentity): ProducerIdentity {

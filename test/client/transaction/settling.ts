@@ -1,7 +1,12 @@
 // What the tests of verdicts have in common: producers and topics with names of their own, and the scan of control
 // records with which every verdict is compared.
-import { Kafka } from 'kafka-once'
-import type { PreparedTransaction, TransactionalProducer, TransactionalProducerOptions, Verdict } from 'kafka-once'
+import type {
+  Kafka,
+  PreparedTransaction,
+  TransactionalProducer,
+  TransactionalProducerOptions,
+  Verdict
+} from 'kafka-once'
 import { expect } from 'vitest'
 import { scanTopic } from '../../broker/log_scan.ts'
 

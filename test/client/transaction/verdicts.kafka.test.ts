@@ -1,7 +1,7 @@
 // The verdict on a resumed transaction is what the control records in the log say, whatever its coordinator remembers:
 // on every transaction version, and whatever happened to the transactional id in the meantime.
 import { Kafka } from 'kafka-once'
-import type { PreparedTransaction } from 'kafka-once'
+import type { ForeignTransaction, PreparedTransaction } from 'kafka-once'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sealPrepared } from '../../../src/client/transaction/prepared_codec.ts'
 import { startBroker } from '../../broker/broker.ts'
@@ -13,17 +13,18 @@ import type { Place } from './settling.ts'
 
 const timeoutSettings = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
 
-// A handle as it would be, had it been made without a witness.
-function withoutWitness({ checksum: _, ...fields }: PreparedTransaction): PreparedTransaction {
-  return sealPrepared({ ...fields, witness: null })
+// A handle as it would be, had it been made otherwise.
+function changed(handle: PreparedTransaction, changes: Partial<PreparedTransaction>): PreparedTransaction {
+  return sealPrepared({ ...handle, ...changes })
 }
 
-function withField<K extends keyof PreparedTransaction>(
-  { checksum: _, ...fields }: PreparedTransaction,
-  name: K,
-  value: PreparedTransaction[K]
-): PreparedTransaction {
-  return sealPrepared({ ...fields, [name]: value })
+function foreign({ transactionalId, producerId, producerEpoch }: PreparedTransaction): ForeignTransaction {
+  return { transactionalId, producerId, producerEpoch }
+}
+
+async function expectKind(verdict: Promise<{ readonly kind: string }>, kind: string): Promise<void> {
+  const settled = await verdict
+  expect(settled.kind, JSON.stringify(settled)).toBe(kind)
 }
 
 describeJars('the verdict on a resumed transaction', () => {
@@ -45,7 +46,7 @@ describeJars('the verdict on a resumed transaction', () => {
     // Everything is tried with the witness and without one.
     const handles = [
       ['with a witness', (handle: PreparedTransaction) => handle],
-      ['without a witness', withoutWitness]
+      ['without a witness', (handle: PreparedTransaction) => changed(handle, { witness: null })]
     ] as const
 
     describe.each(handles)('%s', (_, adapt) => {
@@ -175,7 +176,7 @@ describeJars('the verdict on a resumed transaction', () => {
 
     test('is foreignHandle where the handle belongs to another cluster', async () => {
       const it = await place('cluster')
-      const handle = withField(await prepareOne(newProducer(it), it), 'clusterId', 'another')
+      const handle = changed(await prepareOne(newProducer(it), it), { clusterId: 'another' })
       await expectKind(kafka.resumeTransaction(handle).commit(), 'foreignHandle')
       await expectKind(kafka.resumeTransaction(handle).abort(), 'foreignHandle')
     })
@@ -183,18 +184,12 @@ describeJars('the verdict on a resumed transaction', () => {
     test('is foreignHandle where the epoch was never given out', async () => {
       const it = await place('epoch')
       const handle = await prepareOne(newProducer(it), it)
-      const wrong = withField(handle, 'producerEpoch', handle.producerEpoch + 100)
+      const wrong = changed(handle, { producerEpoch: handle.producerEpoch + 100 })
       await expectKind(kafka.resumeTransaction(wrong).commit(), 'foreignHandle')
       await expectKind(kafka.resumeTransaction(handle).commit(), 'committed')
     })
 
     describe('of another client', () => {
-      const foreign = ({ transactionalId, producerId, producerEpoch }: PreparedTransaction) => ({
-        transactionalId,
-        producerId,
-        producerEpoch
-      })
-
       test('is committed by id and epoch alone, and alreadyCommitted later', async () => {
         const it = await place('foreign')
         const handle = await prepareOne(newProducer(it), it)
@@ -254,11 +249,6 @@ describeJars('the verdict on a resumed transaction', () => {
     async function deleteAll(it: Place): Promise<void> {
       const all = [0, 1].map((partition) => ({ topic: it.topic, partition, before: 'all' as const }))
       await kafka.admin().deleteRecords(all)
-    }
-
-    async function expectKind(verdict: Promise<{ readonly kind: string }>, kind: string): Promise<void> {
-      const settled = await verdict
-      expect(settled.kind, JSON.stringify(settled)).toBe(kind)
     }
   })
 })
