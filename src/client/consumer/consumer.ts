@@ -1,6 +1,7 @@
 // The consumer: reads assigned partitions from positions of the caller's choice, in batches, and moves on only when it
 // has handed records out. Owns the assignment and the waiting; fetching is in fetcher.ts. Joins no group. KIP-98
 // (read_committed), KIP-320 (truncation), KIP-447 (stable offsets).
+import { deferred, onAbort } from '../../runtime/index.ts'
 import { commitGroupOffsets, fetchGroupOffsets } from '../admin/group_offsets.ts'
 import type { GroupOffset, OffsetToCommit } from '../admin/group_offsets.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
@@ -310,20 +311,19 @@ export class Consumer implements AsyncDisposable {
     this.#yieldedAtMs = runtime.monotonicMs()
   }
 
-  #waitForData(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = waitMs === Infinity ? undefined : this.#cluster.runtime.setTimer(waitMs, () => done())
-      const onAbort = () => done(signal?.reason)
-      const done = (reason?: unknown) => {
-        timer?.cancel()
-        signal?.removeEventListener('abort', onAbort)
-        this.#wakeUp = undefined
-        if (reason === undefined) resolve()
-        else reject(reason)
-      }
-      signal?.addEventListener('abort', onAbort)
-      this.#wakeUp = () => done()
-    })
+  async #waitForData(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    const { promise, resolve, reject } = deferred<void>()
+    const timer = waitMs === Infinity ? undefined : this.#cluster.runtime.setTimer(waitMs, resolve)
+    const forget = signal && onAbort(signal, () => reject(signal.reason))
+    this.#wakeUp = resolve
+    try {
+      await promise
+    } finally {
+      this.#wakeUp = undefined
+      timer?.cancel()
+      forget?.()
+    }
   }
 
   #assigned(partitions: readonly TopicPartition[]): PartitionState[] {

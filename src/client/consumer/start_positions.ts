@@ -57,8 +57,12 @@ export async function resolveStarts(
   await resolveByTimestamp(cluster, options, starts, ask)
   await validateEpochs(cluster, options, starts, ask)
   await resolveByTimestamp(cluster, options, starts, ask)
-  return starts.map(({ assignment, topicId, position }) => {
-    return new PartitionState(assignment.topic, assignment.partition, topicId, resolved(position))
+  return starts.map(({ assignment: { topic, partition }, topicId, position }) => {
+    const start = resolved(position)
+    const state = new PartitionState(topic, partition, topicId, start)
+    // Compared just now, so that the first fetch need not do it again.
+    if (start.leaderEpoch >= 0) state.validatedEpoch = cluster.cachedLeader(topic, partition)?.leaderEpoch ?? -1
+    return state
   })
 }
 

@@ -467,6 +467,11 @@ describe('a consumer does what it is told', () => {
     expect(await refusalOf(consumer.poll())).toMatchObject({ code: 'INVALID_STATE' })
     aborting.abort(new Error('enough'))
     await expect(waiting).rejects.toThrow('enough')
+    // Also one that aborts before the waiting has begun.
+    const early = new AbortController()
+    const refused = consumer.poll({ waitMs: 5_000, signal: early.signal })
+    early.abort(new Error('at once'))
+    await expect(refused).rejects.toThrow('at once')
     const last = consumer.poll()
     await consumer.close()
     expect(await last).toEqual([])
