@@ -32,12 +32,14 @@ export function failureOf(thrown: unknown): Failure {
 
 function kafkaFailure(error: KafkaError): Failure {
   if (error.code === 'PRODUCER_FENCED' || error.kafkaCode === producerFenced) {
-    const fenced = new JobError('JOB_FENCED', 'Another run of this job has taken over its transactional ids.', {
-      fatal: true,
+    // A broker that ends a transaction by its timeout fences its producer too, below transaction version 2 with the same
+    // code. Recovery knows: it stops where another run has taken over.
+    const what = 'Another run has taken over a transactional id of this job, or a transaction has waited too long.'
+    const fenced = new JobError('JOB_FENCED', what, {
       nextStep: 'Run one process of a job at a time, and give each job a transactionalIdPrefix of its own.',
       cause: error
     })
-    return { error: fenced, isFatal: true }
+    return { error: fenced, isFatal: false }
   }
   const isFatal = error.fatal || lastingCodes.has(error.code)
   return { error: new JobError('JOB_FAILED', error.message, { fatal: isFatal, cause: error }), isFatal }

@@ -375,7 +375,6 @@ describe('a job that fails', () => {
   test.each([
     ['a fatal error of its own', new JobError('SOURCE_LOST', 'gone', { fatal: true }), { code: 'SOURCE_LOST' }],
     ['a bug', new BugError('impossible'), { name: 'BugError' }],
-    ['a fenced producer', new KafkaError('PRODUCER_FENCED', 'epoch 5'), { code: 'JOB_FENCED', fatal: true }],
     ['a fatal error of the client', new KafkaError('SPEAKS_TLS', 'tls'), { code: 'JOB_FAILED', fatal: true }]
   ])('by %s is not restarted', async (_, thrown, expected) => {
     const logger = keepingLogger()
