@@ -9,9 +9,9 @@ import type { ProxiedBroker } from '../proxy/tcp_proxy.ts'
 import { killAtAnswer, killBroker, openSite, untilNextCheckpoint } from './broker_kills.ts'
 import { allowMarkers, startForbidding } from './forbidding.ts'
 
-const timeoutMs = 300_000
-/** A marker is missing after about half of the kills. */
-const triesMax = 15
+const timeoutMs = 500_000
+/** A marker is missing after a quarter to a half of the kills. */
+const triesMax = 30
 
 describeJars('the only broker killed right after it answered a commit', () => {
   test('leaves an output that is exactly once', { timeout: timeoutMs }, async () => {
