@@ -7,7 +7,7 @@ import type { Runtime } from '../../runtime/index.ts'
 import { KafkaError } from '../errors.ts'
 import { ProducerBatch } from './batch.ts'
 import type { FlushWaiter, SendCall } from './batch.ts'
-import { BufferPool } from './buffer_pool.ts'
+import type { BufferPool } from './buffer_pool.ts'
 import { PartitionQueue } from './partition_queue.ts'
 import type { TopicRoutes } from './topic_routes.ts'
 
@@ -15,9 +15,6 @@ import type { TopicRoutes } from './topic_routes.ts'
 const requestOverheadBytes = 512
 
 const initialBytesMin = 1024
-
-/** Bytes that are kept to gather batches in, besides those that hold records. */
-const pooledBytesMax = 16 * 1024 * 1024
 
 export interface AccumulatorOptions {
   readonly lingerMs: number
@@ -48,13 +45,14 @@ export class Accumulator {
     runtime: Runtime,
     options: AccumulatorOptions,
     routes: TopicRoutes,
+    pool: BufferPool,
     onDue: (atMs: number) => void,
     onRelease: () => void
   ) {
     this.runtime = runtime
     this.options = options
     this.routes = routes
-    this.pool = new BufferPool(Math.min(pooledBytesMax, options.bufferBytesMax))
+    this.pool = pool
     this.onDue = onDue
     this.onRelease = onRelease
   }

@@ -1,5 +1,9 @@
 // Owns the buffers that batches are gathered in, to be used again: a megabyte that is allocated, touched for the first time
 // and collected for each batch costs as much as writing it. A buffer comes back only when nobody can be reading it.
+import type { Cluster } from '../cluster.ts'
+
+/** Bytes kept for all producers of a client together, besides those that hold records. */
+const pooledBytesMax = 16 * 1024 * 1024
 
 /** Buffers kept; more would be searched too long. */
 const buffersMax = 64
@@ -32,4 +36,16 @@ export class BufferPool {
     this.buffers.push(buffer)
     this.bytes += buffer.length
   }
+}
+
+const pools = new WeakMap<Cluster, BufferPool>()
+
+/** The pool that all producers of a client share: each transaction gathers its batches anew. */
+export function poolOf(cluster: Cluster): BufferPool {
+  let pool = pools.get(cluster)
+  if (pool === undefined) {
+    pool = new BufferPool(pooledBytesMax)
+    pools.set(cluster, pool)
+  }
+  return pool
 }

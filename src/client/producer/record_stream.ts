@@ -8,6 +8,7 @@ import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { Accumulator } from './accumulator.ts'
 import { SendCall } from './batch.ts'
+import { poolOf } from './buffer_pool.ts'
 import { toBytes, toHeaders } from './options.ts'
 import type { CheckedProducerOptions, ProducerMessage, RecordMetadata } from './options.ts'
 import { keyPartitioner, StickyPartition } from './partitioner.ts'
@@ -76,6 +77,7 @@ export class RecordStream {
       cluster.runtime,
       options,
       routes,
+      poolOf(cluster),
       (atMs) => (atMs === 0 ? this.sender.wake() : this.sender.wakeAt(atMs)),
       () => this.onRelease()
     )
