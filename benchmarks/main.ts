@@ -42,7 +42,7 @@ function planOf(scenario: ScenarioName): Plan {
   const records = Number(settings.records)
   if (scenario === 'one') return { warmUp: 500, count: 2_000 }
   if (scenario === 'transactions') return { warmUp: 20, count: 100 }
-  const load = { warmUp: Math.ceil(records / 5), count: records }
+  const load = { warmUp: Math.ceil(records / 2), count: records }
   if (scenario === 'produce') return load
   return { ...load, fill: scenario === 'consumeCommitted' ? fillCommitted : fillPlain }
 }
