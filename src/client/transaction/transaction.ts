@@ -444,7 +444,8 @@ export class Transaction {
         throw new KafkaError('INVALID_STATE', message, { nextStep: 'Begin another transaction.' })
       }
     }
-    await this.host.recover()
+    // Under a stale epoch the coordinator would not have looked at the state.
+    await this.host.recover(code !== errorCode.INVALID_TXN_STATE)
     this.ended('aborted', { kind: 'unused' })
   }
 

@@ -26,8 +26,8 @@ export interface TransactionHost {
   openSession(): Promise<TransactionSession>
   /** Makes the witness of a transaction; undefined where the producer writes none. */
   newWitness(first: FirstPartition, options: BeginTransactionOptions): Promise<Witness | undefined>
-  /** Takes the id anew unless another producer has done so; rejects with PRODUCER_FENCED then. */
-  recover(): Promise<void>
+  /** Takes the next epoch unless another producer has the id, or may have it; rejects with PRODUCER_FENCED then. */
+  recover(isInDoubt: boolean): Promise<void>
   ended(end: TransactionEnd, committed: Witness | null): void
 }
 

@@ -28,8 +28,11 @@ export class TransactionalProducer {
   private readonly options: CheckedTransactionalProducerOptions
   private readonly routes: TopicRoutes
   private identity: ProducerIdentity | undefined
-  /** Below transaction version 2, or after an end that is not known: the next epoch must be taken before a write. */
-  private needsNextEpoch = false
+  /**
+   * The next epoch must be taken before a write: below transaction version 2 between any two transactions, or in doubt
+   * whether the present one is still ours.
+   */
+  private nextEpoch: 'given' | 'needed' | 'inDoubt' = 'given'
   /** When the coordinator answered EndTxn, on the monotonic clock, while its markers may still be on their way. */
   private endedAtMs: number | undefined
   private fenced: KafkaError | undefined
@@ -108,8 +111,8 @@ export class TransactionalProducer {
         return this.inTurn(() => this.openSession())
       },
       newWitness: (first, begin) => this.newWitness(first, begin),
-      recover: async () => {
-        await this.inTurn(() => this.takeNextEpoch())
+      recover: async (isInDoubt) => {
+        await this.inTurn(() => this.takeNextEpoch(isInDoubt))
       },
       ended: (end, committed) => this.ended(end, committed)
     }
@@ -124,14 +127,14 @@ export class TransactionalProducer {
         return
       case 'ended':
         if (end.next === undefined) {
-          this.needsNextEpoch = true
+          this.nextEpoch = 'needed'
           return
         }
         this.identity = end.next
         this.endedAtMs = this.cluster.runtime.monotonicMs()
         return
       case 'unclear':
-        this.needsNextEpoch = true
+        this.nextEpoch = 'inDoubt'
         return
       case 'fenced':
         this.fenced = end.error
@@ -142,7 +145,7 @@ export class TransactionalProducer {
     if (this.fenced !== undefined) throw this.fenced
     const transactionVersion = await this.cluster.transactionVersion()
     if (this.identity === undefined) await this.takeId(this.limits())
-    else if (this.needsNextEpoch) await this.takeNextEpoch()
+    else if (this.nextEpoch !== 'given') await this.takeNextEpoch(this.nextEpoch === 'inDoubt')
     else if (this.endedAtMs !== undefined) await waitForMarkers(this.cluster, this.transactionalId, this.endedAtMs)
     this.endedAtMs = undefined
     const { identity, transactionalId } = this
@@ -164,10 +167,10 @@ export class TransactionalProducer {
 
   // A broker that is asked for the next epoch of a stale one ends whatever transaction is open first, also that of the
   // producer which came later, and refuses only then: so its state is looked at before.
-  private async takeNextEpoch(): Promise<ProducerIdentity> {
+  private async takeNextEpoch(isInDoubt: boolean): Promise<ProducerIdentity> {
     if (this.identity === undefined) return this.takeId(this.limits())
     const { transactionalId, options } = this
-    const present = await this.presentIdentity(this.identity)
+    const present = await this.presentIdentity(this.identity, isInDoubt)
     if (present !== undefined) {
       const limits = this.limits()
       const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, present, limits)
@@ -175,16 +178,19 @@ export class TransactionalProducer {
       if (code === errorCode.NONE) return this.adopt(answer)
       if (code !== errorCode.PRODUCER_FENCED && code !== errorCode.INVALID_PRODUCER_EPOCH) throw this.initError(code)
     }
-    this.fenced = fencedError(transactionalId, 'another producer has taken its transactional id')
+    const reason = 'another producer has taken its transactional id, or the broker cannot tell that none has'
+    this.fenced = fencedError(transactionalId, reason)
     throw this.fenced
   }
 
   // From which epoch to go on; undefined where another producer has the id. The coordinator itself goes one epoch
   // further when a transaction times out, or when it answers EndTxn.
-  private async presentIdentity(identity: ProducerIdentity): Promise<ProducerIdentity | undefined> {
+  private async presentIdentity(identity: ProducerIdentity, isInDoubt: boolean): Promise<ProducerIdentity | undefined> {
     const described = await describe(this.cluster, this.transactionalId, this.limits(), [])
-    // Brokers before Kafka 3.0 cannot tell. An id that the coordinator has forgotten is nobody else's.
-    if (typeof described === 'string') return identity
+    // An id that the coordinator has forgotten is nobody else's.
+    if (described === 'unknownId') return identity
+    // Brokers before Kafka 3.0 cannot tell a timeout from a successor, from whom nothing may be taken.
+    if (described === 'untold') return isInDoubt ? undefined : identity
     const { producerId, producerEpoch, state } = described
     if (producerId !== identity.producerId) return undefined
     if (producerEpoch === identity.producerEpoch) return identity
@@ -195,7 +201,7 @@ export class TransactionalProducer {
   private adopt(identity: ProducerIdentity): ProducerIdentity {
     const { producerId, producerEpoch } = identity
     this.identity = { producerId, producerEpoch }
-    this.needsNextEpoch = false
+    this.nextEpoch = 'given'
     return this.identity
   }
 
