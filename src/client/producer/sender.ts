@@ -112,6 +112,7 @@ export class Sender {
   seal(): void {
     assert(this.underWay === 0, 'a transaction is sealed while batches are under way')
     this.isSealed = true
+    this.cancelTimer()
   }
 
   /** Resolves when nothing is on the wire. */
