@@ -43,11 +43,11 @@ describeJars('transactions on an older broker', () => {
       await expectVerdict(it, committed, await kafka.resumeTransaction(committed).abort(), 'alreadyCommitted')
 
       for (let n = 0; n < 10; n++) {
-        const transaction = newProducerOnce(it).beginTransaction()
+        const transaction = newProducer({ ...it, transactionalId: `${it.transactionalId}-once` }).beginTransaction()
         await transaction.append(it.topic, n % 3, null, Buffer.from(`v${n}`))
         expect(await transaction.commit()).toEqual({ kind: 'committed' })
       }
-      expect(await readCommitted(it.bootstrap, it.topic)).toHaveLength(12)
+      await expect.poll(() => readCommitted(it.bootstrap, it.topic), { timeout: 10_000 }).toHaveLength(12)
     })
 
     test('are lost after a timeout, also where the records are gone', async () => {
@@ -69,7 +69,7 @@ describeJars('transactions on an older broker', () => {
         if (n % 3 === 0) await transaction.abort()
         else expect(await transaction.commit()).toEqual({ kind: 'committed' })
       }
-      expect(await readCommitted(it.bootstrap, it.topic)).toHaveLength(6)
+      await expect.poll(() => readCommitted(it.bootstrap, it.topic), { timeout: 10_000 }).toHaveLength(6)
       const open = producer.beginTransaction()
       await open.send({ topic: it.topic, partition: 0, value: 'zombie' })
       const successor = newProducer(it)
@@ -78,7 +78,7 @@ describeJars('transactions on an older broker', () => {
       const last = successor.beginTransaction()
       await last.send({ topic: it.topic, partition: 0, value: 'last' })
       expect(await last.commit()).toEqual({ kind: 'committed' })
-      expect(await readCommitted(it.bootstrap, it.topic)).toHaveLength(7)
+      await expect.poll(() => readCommitted(it.bootstrap, it.topic), { timeout: 10_000 }).toHaveLength(7)
     })
 
     test('store offsets of a group', async () => {
@@ -103,9 +103,5 @@ describeJars('transactions on an older broker', () => {
       await expect(refused).rejects.toMatchObject({ code: 'TRANSACTION_ABORTABLE', kafkaName })
       if (version === '1.1.1') await expect(refused).rejects.toMatchObject({ cause: { code: 'BROKER_TOO_OLD' } })
     })
-
-    function newProducerOnce(it: Place) {
-      return newProducer({ ...it, transactionalId: `${it.transactionalId}-once` })
-    }
   })
 })

@@ -130,7 +130,7 @@ describeJars('a transactional producer', () => {
         expect(await transaction.commit()).toEqual({ kind: 'committed' })
         expect(await transaction.commit()).toEqual({ kind: 'alreadyCommitted' })
       }
-      expect(await visible(it)).toHaveLength(40)
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toHaveLength(40)
       // A later life of the id goes on where the ledger stands.
       const again = await prepareOne(newProducer(it), it)
       expect(again.witness).toMatchObject({ previousRandomId: previous, offset: '20' })
@@ -145,12 +145,12 @@ describeJars('a transactional producer', () => {
         if (wait !== undefined) await wait
       }
       expect(await transaction.commit()).toEqual({ kind: 'committed' })
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toHaveLength(5_000)
       const values = await visible(it)
       for (const partition of [0, 1, 2]) {
         const own = values.map(Number).filter((n) => n % 3 === partition)
         expect(own).toEqual(Array.from({ length: own.length }, (_, i) => i * 3 + partition))
       }
-      expect(values).toHaveLength(5_000)
     })
 
     test('aborts, also where nothing was written, and goes on', async () => {
@@ -168,7 +168,7 @@ describeJars('a transactional producer', () => {
       expect((await failure(unsent.commit())).code).toBe('INVALID_STATE')
       expect((await failure(unsent.send({ topic: it.topic, value: 'v' }))).code).toBe('TRANSACTION_ABORTABLE')
       expect(await commitOne(producer, it, 'committed')).toEqual({ kind: 'committed' })
-      expect(await visible(it)).toEqual(['committed'])
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toEqual(['committed'])
     })
 
     test('finds its transaction lost after a timeout, and goes on', async () => {
@@ -190,7 +190,7 @@ describeJars('a transactional producer', () => {
       expect((await failure(open.commit())).code).toBe('TRANSACTION_ABORTABLE')
       await open.abort()
       expect(await commitOne(producer, it, 'last')).toEqual({ kind: 'committed' })
-      expect(await visible(it)).toEqual(['next', 'last'])
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toEqual(['next', 'last'])
     })
 
     test('is fenced by a successor, says so, and does not disturb it', async () => {
@@ -207,7 +207,7 @@ describeJars('a transactional producer', () => {
       expect((await failure(zombie.init())).code).toBe('PRODUCER_FENCED')
       expect(await alive.commit()).toEqual({ kind: 'committed' })
       expect(await commitOne(successor, it, 'after')).toEqual({ kind: 'committed' })
-      expect(await visible(it)).toEqual(['alive', 'after'])
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toEqual(['alive', 'after'])
     })
 
     test('is fenced between transactions, or while it commits', async () => {
@@ -222,7 +222,7 @@ describeJars('a transactional producer', () => {
       const verdict = await current(second).commit()
       expect(verdict.kind, JSON.stringify(verdict)).toBe('lost')
       expect((await failure(commitOne(second, it, 'zombie'))).code).toBe('PRODUCER_FENCED')
-      expect(await visible(it)).toEqual(['first'])
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toEqual(['first'])
     })
 
     test('goes on after its handle was committed or aborted elsewhere', async () => {
@@ -244,8 +244,8 @@ describeJars('a transactional producer', () => {
       expect(tooLate.code, tooLate.message).toBe('INVALID_STATE')
       expect(current(producer).state).toBe('committed')
       expect(await commitOne(producer, it, 'last')).toEqual({ kind: 'committed' })
-      const values = await visible(it)
-      expect(new Set(values)).toEqual(new Set(['committed elsewhere', 'next', 'and next', 'kept', 'last']))
+      const expected = new Set(['committed elsewhere', 'next', 'and next', 'kept', 'last'])
+      await expect.poll(async () => new Set(await visible(it)), { timeout: 10_000 }).toEqual(expected)
     })
 
     test('stores offsets of a group with its records, or not at all', async () => {
@@ -295,7 +295,7 @@ describeJars('a transactional producer', () => {
       await failure(failing.sendOffsets({ groupId: uniqueName('group'), offsets, member }))
       expect(await commitOne(producer, it, 'next')).toEqual({ kind: 'committed' })
       expect(failing.state).toBe('aborted')
-      expect(await visible(it)).toEqual(['next'])
+      await expect.poll(() => visible(it), { timeout: 10_000 }).toEqual(['next'])
     })
 
     test('is not used for two transactions at once', async () => {
@@ -363,13 +363,14 @@ describeJars('a transactional producer', () => {
             }
           }
           await Promise.all(Array.from({ length: 8 }, worker))
+          const open = async () =>
+            (await scanTopic(it.bootstrap, it.topic)).flatMap(({ transactions }) =>
+              transactions.filter(({ outcome }) => outcome === 'open')
+            )
+          await expect.poll(open, { timeout: 10_000 }).toEqual([])
           const values = await visible(it)
-          expect(values).toEqual(values.filter((value, i) => values.indexOf(value) === i))
+          expect(values).toEqual(values.filter((value, at) => values.indexOf(value) === at))
           expect(new Set(values)).toEqual(new Set(committed))
-          const open = (await scanTopic(it.bootstrap, it.topic)).flatMap(({ transactions }) =>
-            transactions.filter(({ outcome }) => outcome === 'open')
-          )
-          expect(open).toEqual([])
         },
         300_000
       )

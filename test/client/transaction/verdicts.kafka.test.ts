@@ -58,7 +58,7 @@ describeJars('the verdict on a resumed transaction', () => {
         expect(await resumed.commit()).toEqual({ kind: 'committed' })
         expect(await resumed.prove()).toEqual({ kind: 'proven' })
         await expectVerdict(it, handle, await resumed.commit(), 'alreadyCommitted', 'committed')
-        expect(await readCommitted(it.bootstrap, it.topic)).toHaveLength(2)
+        await expect.poll(() => readCommitted(it.bootstrap, it.topic), { timeout: 10_000 }).toHaveLength(2)
         await expectVerdict(it, handle, await resumed.abort(), 'alreadyCommitted')
       })
 
