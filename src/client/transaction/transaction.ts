@@ -370,7 +370,14 @@ export class Transaction {
       const error = fencedError(this.host.options.transactionalId, verdict.evidence)
       return this.finish(verdict, { kind: 'fenced', error })
     }
-    return this.finish(verdict, { kind: 'unclear' })
+    return this.finish(verdict, this.endSettledElsewhere(verdict))
+  }
+
+  // Below transaction version 2 a commit leaves the epoch as it is, whoever has sent it.
+  private endSettledElsewhere({ kind }: Verdict): TransactionEnd {
+    const isCommitted = kind === 'committed' || kind === 'alreadyCommitted'
+    const keepsEpoch = isCommitted && this.session !== undefined && this.session.transactionVersion < 2
+    return keepsEpoch ? { kind: 'ended', next: undefined } : { kind: 'unclear' }
   }
 
   private finish(verdict: Verdict, end: TransactionEnd): Verdict {
@@ -439,7 +446,7 @@ export class Transaction {
     if (this.handle !== undefined) {
       const verdict = await judge(cluster, targetOf(this.handle), code, { ...limits, mayInitProducerId: false })
       if (verdict.kind === 'alreadyCommitted' || verdict.kind === 'committed') {
-        this.finish({ kind: 'alreadyCommitted' }, { kind: 'unclear' })
+        this.finish({ kind: 'alreadyCommitted' }, this.endSettledElsewhere(verdict))
         const message = `The transaction of ${options.transactionalId} was committed by its handle.`
         throw new KafkaError('INVALID_STATE', message, { nextStep: 'Begin another transaction.' })
       }

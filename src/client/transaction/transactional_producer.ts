@@ -183,9 +183,11 @@ export class TransactionalProducer {
     throw this.fenced
   }
 
-  // From which epoch to go on; undefined where another producer has the id. The coordinator itself goes one epoch
-  // further when a transaction times out, or when it answers EndTxn.
+  // From which epoch to go on; undefined where another producer has the id, or may have it. The coordinator itself goes
+  // one epoch further when it aborts a transaction that has timed out, and since version 2 whenever one ends. Below that
+  // version a successor may stand one epoch further too, with a transaction of its own committed.
   private async presentIdentity(identity: ProducerIdentity, isInDoubt: boolean): Promise<ProducerIdentity | undefined> {
+    const transactionVersion = await this.cluster.transactionVersion()
     const described = await describe(this.cluster, this.transactionalId, this.limits(), [])
     // An id that the coordinator has forgotten is nobody else's.
     if (described === 'unknownId') return identity
@@ -194,8 +196,9 @@ export class TransactionalProducer {
     const { producerId, producerEpoch, state } = described
     if (producerId !== identity.producerId) return undefined
     if (producerEpoch === identity.producerEpoch) return identity
-    const hasEnded = /^(Complete|Prepare)(Abort|Commit)$/.test(state)
-    return hasEnded && producerEpoch === identity.producerEpoch + 1 ? { producerId, producerEpoch } : undefined
+    const ends = transactionVersion === 2 ? /^(Complete|Prepare)(Abort|Commit)$/ : /^(Complete|Prepare)Abort$/
+    const isOwnEnd = isInDoubt && producerEpoch === identity.producerEpoch + 1 && ends.test(state)
+    return isOwnEnd ? { producerId, producerEpoch } : undefined
   }
 
   private adopt(identity: ProducerIdentity): ProducerIdentity {
