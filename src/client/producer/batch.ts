@@ -85,6 +85,8 @@ export class ProducerBatch {
   recordCount = 0
   /** What the batch takes of the buffer. */
   accountedBytes = 0
+  /** Its size before compression, once it is finished. */
+  plainBytes = 0
   /** -1 until a sequence number was given out. */
   baseSequence = -1
   attempts = 0

@@ -23,6 +23,7 @@ export function finishBatch(
   const { producerId, producerEpoch } = queue.identity
   assert(producerId >= 0n, 'a batch needs a producer id before it is sent')
   assert(batch.baseSequence >= 0, 'a batch needs its sequence before it is sent')
+  batch.plainBytes = builder.sizeInBytes
   const finished = builder.finish({
     producerId,
     producerEpoch,
@@ -52,7 +53,7 @@ export async function splitBatch(
   const parsed = RecordBatch.parse(batch.bytes)
   const decompressing = decompressBatch(parsed, {
     gunzip: (bytes, bytesMax) => runtime.gunzip(bytes, bytesMax),
-    decompressedBytesMax: batch.accountedBytes + 1024
+    decompressedBytesMax: batch.plainBytes
   })
   if (decompressing !== undefined) await decompressing
   const records = parsed.records()
@@ -67,7 +68,7 @@ export async function splitBatch(
 }
 
 function copyRecords(batch: ProducerBatch, records: RecordView, from: number, to: number): ProducerBatch {
-  const builder = new RecordBatchBuilder({ batchBytesMax: batch.accountedBytes + 1024 })
+  const builder = new RecordBatchBuilder({ batchBytesMax: batch.plainBytes })
   for (let i = from; i < to; i++) builder.appendRaw(records, i)
   const half = new ProducerBatch(batch.queue, batch.number, batch.createdAtMs, builder)
   half.recordCount = to - from
