@@ -127,7 +127,6 @@ export class Transaction {
     this.offsetWork.add(work)
     try {
       await work
-      this.hasOffsets = true
     } finally {
       this.offsetWork.delete(work)
     }
@@ -223,7 +222,9 @@ export class Transaction {
   private async commitOffsets(commit: OffsetsToCommit): Promise<void> {
     try {
       const session = await this.open()
+      if (this.failure !== undefined) throw this.failure
       await session.commitOffsets(commit)
+      this.hasOffsets = true
     } catch (error) {
       this.fail(asKafkaError(error))
       throw this.failure

@@ -10,7 +10,7 @@ import { readCommitted, scanTopic } from '../../broker/log_scan.ts'
 import { describeJars } from '../../broker/real_kafka.ts'
 import { InjectingCluster } from './injecting_cluster.ts'
 import type { Injection } from './injecting_cluster.ts'
-import { newPlace, newProducer, prepareOne, uniqueName } from './settling.ts'
+import { current, newPlace, newProducer, prepareOne, uniqueName } from './settling.ts'
 import type { Place } from './settling.ts'
 
 const timeoutSettings = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
@@ -58,12 +58,6 @@ async function tryCommit(
 async function expectEnded({ bootstrap, topic }: Place, outcome: string): Promise<void> {
   const last = async () => (await scanTopic(bootstrap, topic))[0]?.transactions.at(-1)?.outcome
   await expect.poll(last, { timeout: 20_000 }).toBe(outcome)
-}
-
-function current(producer: TransactionalProducer): Transaction {
-  const own: unknown = Reflect.get(producer, 'current')
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the producer's own transaction
-  return own as Transaction
 }
 
 // One transaction that meets the failure, and one behind it.

@@ -49,6 +49,13 @@ export async function prepareOne(
   return transaction.prepare()
 }
 
+/** The transaction that a producer is at. */
+export function current(producer: TransactionalProducer): Transaction {
+  const own: unknown = Reflect.get(producer, 'current')
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the producer's own transaction
+  return own as Transaction
+}
+
 type Outcome = 'COMMIT' | 'ABORT' | 'open'
 
 /** How the log says that the transaction of this handle ended, in each partition that it wrote to. */
