@@ -3,6 +3,7 @@
 import type {
   Kafka,
   PreparedTransaction,
+  Transaction,
   TransactionalProducer,
   TransactionalProducerOptions,
   Verdict
