@@ -6,6 +6,9 @@ import type { SimulatedProcess } from './kit/process.ts'
 import { faultOf } from './kit/sources.ts'
 import { World } from './kit/world.ts'
 
+/** A run that fails looks again after a moment whether another one has taken over. */
+const environment = { restart: { delayMs: 20 } }
+
 const points = [
   'checkpoint.beforeBarrier',
   'checkpoint.barrierPassed',
@@ -41,7 +44,7 @@ describe.each(points)('a first run paused at %s', (point) => {
         const pauseAt = (met: string, count: number, process: SimulatedProcess): void => {
           if (met === point && count === hit) process.pause()
         }
-        const first = await startPipeline({ worlds, storage, plan: pauseAt, recordsMax: 120 })
+        const first = await startPipeline({ worlds, storage, plan: pauseAt, recordsMax: 120, environment })
         await first.process.stopped.promise
         const wake = (met: string, count: number, process: SimulatedProcess): void => {
           if (met !== wakeAt && !(wakeAt === 'later' && met === 'checkpoint.durable' && count === 3)) return
@@ -50,7 +53,7 @@ describe.each(points)('a first run paused at %s', (point) => {
           process.pause()
           setTimeout(() => process.wake(), headStartMs)
         }
-        const second = await startPipeline({ worlds, storage, plan: wake, recordsMax: 120 })
+        const second = await startPipeline({ worlds, storage, plan: wake, recordsMax: 120, environment })
         const afterwards = second.handle.done.finally(() => first.process.wake())
         const outcomes = await Promise.allSettled([first.handle.done, afterwards])
         for (const outcome of outcomes) {

@@ -60,7 +60,10 @@ describeJars('the death of the transaction coordinator of three nodes', () => {
     expect(proof).toEqual({ kind: 'proven' })
     expect(await resumed.commit()).toEqual({ kind: 'alreadyCommitted' })
     for (const { transactions } of await scanTopic(bootstrap, topic)) {
-      expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT'])
+      // The next coordinator may write a marker again that the killed one had written already: it ends nothing.
+      const withRecords = transactions.filter(({ recordCount }) => recordCount > 0)
+      expect(withRecords.map(({ outcome }) => outcome)).toEqual(['COMMIT'])
+      expect(transactions.filter(({ outcome }) => outcome !== 'COMMIT')).toEqual([])
     }
     expect(textsOf(await readCommitted(bootstrap, topic)).toSorted()).toEqual(values.toSorted())
   })

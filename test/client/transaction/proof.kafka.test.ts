@@ -25,10 +25,10 @@ describeKafka('a committed transaction', ({ bootstrap }) => {
     await next.abort()
 
     const place = { groupId: ledgerGroupOf(topic), topic, partition: 0, requireStable: true }
-    expect(await readLedger(kafka.cluster, place)).toMatchObject({
-      kind: 'witness',
-      randomId: handle.witness?.randomId
-    })
+    // The abort is decided when it is answered; its markers follow.
+    await expect
+      .poll(() => readLedger(kafka.cluster, place), { timeout: 10_000 })
+      .toMatchObject({ kind: 'witness', randomId: handle.witness?.randomId })
     const { transactions } = await scanPartition(bootstrap, topic, 0)
     expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT', 'ABORT'])
   })
