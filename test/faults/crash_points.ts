@@ -3,6 +3,7 @@
 // the end everything is judged.
 import { Dice, partSeed } from './seeded.ts'
 import type { FaultOrder } from './orders.ts'
+import type { Pipeline } from './pipeline.ts'
 import { Site } from './site.ts'
 import type { Judgement, RunOptions } from './site.ts'
 
@@ -108,7 +109,7 @@ const firstCheckpoint: CrashPoint = {
 export async function crashRound(options: CrashRoundOptions): Promise<CrashRound> {
   const { bootstrap, name, seed, points, onKill } = options
   const dice = new Dice(seed)
-  const site = await Site.open({ bootstrap, name, partitions: 3 })
+  const site = await Site.open({ bootstrap, name, partitions: 3, outputs: dice.between(1, 2) })
   let kills = 0
   try {
     for (const point of [firstCheckpoint, ...dice.shuffled(points)]) {
@@ -141,13 +142,15 @@ async function dieOf(site: Site, { name, before, places }: CrashPoint, dice: Dic
   throw new Error(`${name} was not reached in ${attemptsMax} attempts`)
 }
 
-/** Starts a process that is to die there; false where its recovery did not come that way. */
+/** Starts a process that is to die there; false where it did not come that way. */
 async function diesAt(site: Site, { point, phase, after }: Place, dice: Dice): Promise<boolean> {
   // In recovery most points are passed once.
   const hit = phase === 'recovery' ? 1 : dice.between(1, 4)
   const order: FaultOrder = { point, phase, hit, action: 'kill', ...(after === undefined ? {} : { after }) }
   const pipeline = site.start({ order, ...chosenSettings(dice) })
-  const isMissed = (): boolean => phase === 'recovery' && pipeline.has('started')
+  // One in ten is on its way to an orderly end.
+  if (phase === 'run' && dice.next() < 0.1) void stopSoon(pipeline)
+  const isMissed = (): boolean => pipeline.has('ended') || (phase === 'recovery' && pipeline.has('started'))
   const isOver = (): true | undefined => (isMissed() || pipeline.has('fault') ? true : undefined)
   await pipeline.until(`the kill at ${point}`, isOver)
   if (isMissed()) await pipeline.kill()
@@ -157,6 +160,11 @@ async function diesAt(site: Site, { point, phase, after }: Place, dice: Dice): P
   const diedThere = pipeline.signalCode === 'SIGKILL' && last?.event === 'fault' && last.point === point
   if (!diedThere) throw new Error(`no kill at ${point}: ${pipeline.story()}`)
   return true
+}
+
+async function stopSoon(pipeline: Pipeline): Promise<void> {
+  await pipeline.untilEvent('started').catch(() => undefined)
+  pipeline.signal('SIGTERM')
 }
 
 function chosenSettings(dice: Dice): RunOptions {
