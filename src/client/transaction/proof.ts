@@ -9,7 +9,7 @@ import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { scanPartition } from './control_scan.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { Clock } from './judge.ts'
+import { Clock, describe } from './judge.ts'
 import type { HangingPartition, Proof, Witness } from './prepared.ts'
 import type { ResumeTarget } from './resume_target.ts'
 import { readLedger } from './witness.ts'
@@ -21,8 +21,8 @@ const backoffMsMax = 100
 
 /**
  * Waits until nothing of the transaction is open in any partition and its witness is final; answers what still hangs
- * after `proofDeadlineMs`. Rejects with KafkaError DEADLINE_EXCEEDED where a leader cannot be asked in that time, a
- * broker's error, or the signal's reason.
+ * after `proofDeadlineMs`, once the coordinator takes itself for done. Rejects with KafkaError DEADLINE_EXCEEDED where a
+ * leader cannot be asked, or the coordinator is not done, in that time; a broker's error; or the signal's reason.
  */
 export async function prove(
   cluster: Cluster,
@@ -31,23 +31,45 @@ export async function prove(
 ): Promise<Proof> {
   const { runtime } = cluster
   const clock = new Clock(cluster, limits)
+  const endMs = runtime.monotonicMs() + limits.deadlineMs
   const giveUpMs = runtime.monotonicMs() + limits.proofDeadlineMs
   let backoffMs = firstBackoffMs
   for (;;) {
     // Whoever was asleep for a while knows what was so before: only what was asked for after the deadline counts.
     const isLastLook = runtime.monotonicMs() >= giveUpMs
+    // Asked first: a marker that a leader has, but not yet its followers, can still be lost with it. A coordinator that is
+    // complete has had every marker acknowledged, save those that it left out.
+    const isCompleting = await isBeingCompleted(cluster, target, clock)
     const hanging = await openPartitions(cluster, target, clock)
     const isWitnessOpen = target.witness !== null && (await isPending(cluster, target.witness, clock.left()))
-    if (hanging.length === 0 && !isWitnessOpen) return { kind: 'proven' }
-    if (isLastLook) {
+    if (isCompleting && runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
+    if (hanging.length === 0 && !isWitnessOpen && !isCompleting) return { kind: 'proven' }
+    if (isLastLook && !isCompleting) {
       if (isWitnessOpen && target.witness !== null) {
         hanging.push(await hangingWitness(cluster, target, target.witness, clock))
       }
       return { kind: 'hanging', partitions: hanging }
     }
-    await runtime.sleep(Math.min(backoffMs, Math.max(0, giveUpMs - runtime.monotonicMs())), limits.signal)
+    const leftMs = (isLastLook ? endMs : giveUpMs) - runtime.monotonicMs()
+    await runtime.sleep(Math.min(backoffMs, Math.max(0, leftMs)), limits.signal)
     backoffMs = Math.min(backoffMs * 2, backoffMsMax)
   }
+}
+
+/** Whether the coordinator still writes markers for this producer; brokers before Kafka 3.0 do not tell. */
+async function isBeingCompleted(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<boolean> {
+  const described = await describe(cluster, target.transactionalId, clock.left(), [])
+  return (
+    typeof described === 'object' && described.producerId === target.producerId && described.state.startsWith('Prepare')
+  )
+}
+
+function notComplete({ transactionalId }: ResumeTarget, deadlineMs: number): KafkaError {
+  return new KafkaError(
+    'DEADLINE_EXCEEDED',
+    `The coordinator of ${transactionalId} has not completed its transaction within ${deadlineMs} ms.`,
+    { retriable: true, nextStep: 'It is decided and goes on by itself: see whether all brokers are up, and ask again.' }
+  )
 }
 
 /**

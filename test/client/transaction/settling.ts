@@ -28,7 +28,7 @@ export interface Place {
 /** A topic of three partitions and an id of its own. */
 export async function newPlace(bootstrap: string, kafka: Kafka, what: string): Promise<Place> {
   const topic = uniqueName(what)
-  await kafka.admin().createTopics([{ topic, partitionCount: 3, replicationFactor: 1 }])
+  await kafka.admin().createTopics([{ topic, partitionCount: 3, replicationFactor: 1 }], { deadlineMs: 30_000 })
   return { bootstrap, kafka, topic, transactionalId: `${topic}-id` }
 }
 
