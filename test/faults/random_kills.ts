@@ -46,7 +46,7 @@ export async function randomKills(options: RandomKillsOptions): Promise<RandomKi
   }
 }
 
-/** One in four dies in the first moments, which are those of recovery; the others at any moment of their life. */
+/** Two in five die in the first moments, which are those of recovery; the others at any later moment. */
 async function killOnce(site: Site, dice: Dice): Promise<RandomKill> {
   const parallelism = dice.between(2, 4)
   const pipeline = site.start({
@@ -56,9 +56,9 @@ async function killOnce(site: Site, dice: Dice): Promise<RandomKill> {
     lingerMs: dice.pick([0, 5, 20])
   })
   const startMs = performance.now()
-  const isEarly = dice.next() < 0.25
+  const isEarly = dice.next() < 0.4
   if (!isEarly) await pipeline.untilEvent('started')
-  await sleep(isEarly ? dice.between(0, 600) : dice.between(0, 1200))
+  await sleep(isEarly ? dice.between(0, 500) : dice.between(0, 1200))
   const wasRecovering = !pipeline.has('started')
   if (pipeline.isGone) throw new Error(`the pipeline ended by itself: ${pipeline.story()}`)
   await pipeline.kill()

@@ -5,30 +5,35 @@ import type { Judgement } from './site.ts'
 export class Summary {
   readonly #what: string
   readonly #seed: number
+  readonly #events: string
   readonly #startMs = performance.now()
   readonly #sums = { records: 0, lost: 0, duplicated: 0, outOfOrder: 0, wrongState: 0, foreign: 0 }
   readonly #verdicts = new Map<string, number>()
-  #kills = 0
+  #count = 0
   #faults = 0
 
-  constructor(what: string, seed: number) {
+  /** `events` are what a part counts, such as its kills. */
+  constructor(what: string, seed: number, events = 'kills') {
     this.#what = what
     this.#seed = seed
+    this.#events = events
     console.log(`${what}: seed ${seed}`)
   }
 
-  add(part: string, judgement: Judgement, kills: number): void {
+  add(part: string, judgement: Judgement, count: number): void {
     for (const output of judgement.outputs) {
       for (const name of findingNames) this.#sums[name] += output[name]
     }
-    this.#kills += kills
+    this.#count += count
     for (const [verdict, count] of judgement.verdicts) {
       this.#verdicts.set(verdict, (this.#verdicts.get(verdict) ?? 0) + count)
     }
     this.#faults += judgement.faults.length
     const records = judgement.outputs.reduce((sum, output) => sum + output.records, 0)
     const outcome = judgement.faults.length === 0 ? 'right' : `${judgement.faults.length} faults`
-    console.log(`${part}: ${kills} kills, ${records} records, ${sumOf(judgement.verdicts)} verdicts: ${outcome}`)
+    console.log(
+      `${part}: ${count} ${this.#events}, ${records} records, ${sumOf(judgement.verdicts)} verdicts: ${outcome}`
+    )
     for (const fault of judgement.faults) console.log(`  ${fault}`)
   }
 
@@ -40,7 +45,7 @@ export class Summary {
     console.log(`verdicts compared with control records: ${sumOf(this.#verdicts)} (${kinds})`)
     console.log(
       `${this.#what}: lost ${lost}, duplicated ${duplicated}, out of order ${outOfOrder}, wrong state ${wrongState}, ` +
-        `foreign ${foreign} of ${records} records after ${this.#kills} kills; ${this.#faults} faults in all; ` +
+        `foreign ${foreign} of ${records} records after ${this.#count} ${this.#events}; ${this.#faults} faults in all; ` +
         `seed ${this.#seed}, ${seconds} s`
     )
     return this.#faults === 0 ? 0 : 1

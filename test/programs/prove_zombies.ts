@@ -19,7 +19,7 @@ const { values } = parseArgs({
 
 const seed = Number(values.seed)
 const times = Number(values.times)
-const summary = new Summary('zombies', seed)
+const summary = new Summary('zombies', seed, 'takeovers')
 
 for (const transactionVersion of versionsOf(values.versions)) {
   await using broker = await startBroker({ transactionVersion })
