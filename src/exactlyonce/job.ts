@@ -86,7 +86,7 @@ class Job implements JobHandle {
   #restarts = 0
   #transactionsLost = 0
   #failuresInARow = 0
-  readonly #runIds = new Set<string>()
+  #formerIncarnationMax = -1
 
   constructor(definition: JobDefinition) {
     this.#definition = definition
@@ -190,7 +190,7 @@ class Job implements JobHandle {
         checkpointing,
         emitter: this.#emitter,
         counters: this.#counters,
-        formerRunIds: new Set(this.#runIds),
+        formerIncarnationMax: this.#formerIncarnationMax,
         stopRequested: this.#stopRequested.promise,
         signal: this.#cancelling.signal,
         onProven: (checkpoint) => {
@@ -198,7 +198,9 @@ class Job implements JobHandle {
           this.#lastProven = checkpoint
           this.#failuresInARow = 0
         },
-        onPublishing: (runId) => void this.#runIds.add(runId)
+        onPublishing: (incarnation) => {
+          this.#formerIncarnationMax = incarnation
+        }
       })
       try {
         return await this.#run.run()

@@ -10,8 +10,8 @@ import type { LostTransaction, PendingTransaction, RetainedCheckpoint, Transacti
 export interface RecoveryContext {
   readonly jobName: string
   readonly runId: string
-  /** Earlier runs of this process that were published, or may have been. */
-  readonly formerRunIds: ReadonlySet<string>
+  /** The highest incarnation under which a run of this process was published, or may have been; -1 where there is none. */
+  readonly formerIncarnationMax: number
   readonly store: CheckpointStore
   /** The losable one first. */
   readonly participants: readonly TransactionParticipant[]
@@ -22,7 +22,7 @@ export interface RecoveryContext {
   readonly logger: Logger
   readonly signal: AbortSignal
   /** Called before the record of this run is published. */
-  onPublishing(): void
+  onPublishing(incarnation: number): void
   onTransactionLost(loss: LostTransaction, restoredCheckpointId: number | undefined): void
 }
 
@@ -69,7 +69,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     refuseLostOrigin(contents, settlement.chosen)
     await faultPoint(context, 'recovery.verified')
     const run = runRecordOf(context, contents, settlement.chosen, verified.checkpointIdMax)
-    context.onPublishing()
+    context.onPublishing(run.incarnation)
     if ((await store.publishRun(run)) === 'published') {
       await begin(context, settlement.chosen, run)
       const { incarnation, firstCheckpointId } = run
@@ -86,9 +86,12 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
 // A run that failed and finds another one's record after its own has been taken over, however its failure looked: to
 // recover here would take the job back, and so on for ever. Asked before anything is fenced only: a record that comes
 // later is that of a run whose ids were fenced here, so that it will end, and giving way to it would leave nobody.
-function refuseWhereTakenOver({ jobName, formerRunIds }: RecoveryContext, { latestRun }: StoreContents): void {
-  if (latestRun === undefined || formerRunIds.size === 0 || formerRunIds.has(latestRun.runId)) return
-  throw new JobError('JOB_FENCED', `Run ${latestRun.incarnation} of ${jobName} has taken over.`, {
+function refuseWhereTakenOver(
+  { jobName, formerIncarnationMax }: RecoveryContext,
+  { incarnationMax }: StoreContents
+): void {
+  if (formerIncarnationMax < 0 || incarnationMax <= formerIncarnationMax) return
+  throw new JobError('JOB_FENCED', `Run ${incarnationMax} of ${jobName} has taken over.`, {
     fatal: true,
     nextStep: 'Run one process of a job at a time.'
   })

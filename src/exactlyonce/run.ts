@@ -26,15 +26,15 @@ export interface RunContext {
   readonly checkpointing: { readonly settings: CheckedCheckpointing; readonly store: CheckpointStore } | undefined
   readonly emitter: JobEventEmitter
   readonly counters: JobCounters
-  /** Earlier runs of this job in this process that were published, or may have been. */
-  readonly formerRunIds: ReadonlySet<string>
+  /** The highest incarnation under which an earlier run of this process was published, or may have been; else -1. */
+  readonly formerIncarnationMax: number
   /** Resolves when the job is to end with a last checkpoint. */
   readonly stopRequested: Promise<void>
   /** Ends the run without a checkpoint. */
   readonly signal: AbortSignal
   onProven(checkpoint: ProvenCheckpoint): void
   /** Called before the record of this run is published. */
-  onPublishing(runId: string): void
+  onPublishing(incarnation: number): void
 }
 
 /** Subtasks and participants must have let go after this long; else nothing may run in this process any more. */
@@ -179,7 +179,7 @@ export class JobRun {
     const recovered = await recover({
       jobName,
       runId: this.runId,
-      formerRunIds: this.#context.formerRunIds,
+      formerIncarnationMax: this.#context.formerIncarnationMax,
       store: checkpointing.store,
       participants: this.#participants,
       operatorNames: new Set(graph.nodes.map(({ name }) => name)),
@@ -188,7 +188,7 @@ export class JobRun {
       runtime,
       logger,
       signal: this.#ending.signal,
-      onPublishing: () => this.#context.onPublishing(this.runId),
+      onPublishing: (incarnation) => this.#context.onPublishing(incarnation),
       onTransactionLost: (loss, restoredCheckpointId) => {
         const then =
           restoredCheckpointId === undefined ? 'going on without it' : `replaying from ${restoredCheckpointId}`

@@ -155,7 +155,7 @@ function bench(
   const context: RecoveryContext = {
     jobName: 'job',
     runId: 'ffffffffffffffff',
-    formerRunIds: new Set(),
+    formerIncarnationMax: -1,
     store,
     participants,
     operatorNames: new Set(['source']),
@@ -403,15 +403,15 @@ describe('a run that failed', () => {
   const shown = [contentsOf([checkpointOf({ checkpointId: 7 })], { latestRun, incarnationMax: 4 })]
 
   test('and finds that another process has gone on since stops before anything is sent', async () => {
-    const { context, log } = bench([{}], shown, { formerRunIds: new Set(['ownown0000000000']) })
+    const { context, log } = bench([{}], shown, { formerIncarnationMax: 3 })
     await expect(recover(context)).rejects.toMatchObject({ code: 'JOB_FENCED', fatal: true })
     expect(log).toEqual([])
   })
 
   test('and has fenced another one that took over in that moment goes on, so that one is left', async () => {
-    const own = runOf({ incarnation: 3, runId: 'ownown0000000000' })
+    const own = runOf({ incarnation: 3 })
     const before = contentsOf([checkpointOf({ checkpointId: 7 })], { latestRun: own, incarnationMax: 3 })
-    const { context, log } = bench([{}], [before, ...shown], { formerRunIds: new Set([own.runId]) })
+    const { context, log } = bench([{}], [before, ...shown], { formerIncarnationMax: 3 })
     const outcomes = ['taken'] as const
     let calls = 0
     const publish = context.store.publishRun.bind(context.store)
@@ -420,10 +420,12 @@ describe('a run that failed', () => {
     expect(log.filter((entry) => entry === 'kafka fence')).toHaveLength(2)
   })
 
-  test('recovers where the last run is its own, or where it never began one', async () => {
-    for (const formerRunIds of [new Set([latestRun.runId]), new Set<string>()]) {
-      expect(await recover(bench([{}], shown, { formerRunIds }).context)).toMatchObject({ incarnation: 5 })
-    }
+  test.each([
+    ['the last run is its own', 4],
+    ['the record of the last run was to be its own, and could not be written', 5],
+    ['it never came to write a record', -1]
+  ])('recovers where %s', async (_, formerIncarnationMax) => {
+    expect(await recover(bench([{}], shown, { formerIncarnationMax }).context)).toMatchObject({ incarnation: 5 })
   })
 })
 
