@@ -21,7 +21,11 @@ const target: ResumeTarget = {
 }
 
 /** A leader whose answers take `answerMs` of a clock that nothing else moves but sleep. */
-function clusterWith(isOpenAt: (nowMs: number) => boolean, answerMs: (time: number) => number) {
+function clusterWith(
+  isOpenAt: (nowMs: number) => boolean,
+  answerMs: (time: number) => number,
+  isCompletingAt: (nowMs: number) => boolean = () => false
+) {
   let nowMs = 0
   let asked = 0
   const runtime = {
@@ -42,7 +46,10 @@ function clusterWith(isOpenAt: (nowMs: number) => boolean, answerMs: (time: numb
       new Map([
         ['output', { name: 'output', topicId: '', partitions: [{ partition: 0, leaderId: 1, leaderEpoch: 0 }] }]
       ]),
-    request: async () => {
+    coordinator: async () => 1,
+    invalidateCoordinator: () => {},
+    request: async (_to, api) => {
+      if (api === 'DescribeTransactions') return { transactionStates: [stateOf(isCompletingAt(nowMs))] } as never
       const currentTxnStartOffset = isOpenAt(nowMs) ? 10n : -1n
       nowMs += answerMs(++asked)
       const producer = { producerId, producerEpoch: 3, coordinatorEpoch: 0, currentTxnStartOffset }
@@ -53,6 +60,12 @@ function clusterWith(isOpenAt: (nowMs: number) => boolean, answerMs: (time: numb
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that is called here
   return { cluster: parts as Cluster, asked: () => asked }
+}
+
+function stateOf(isCompleting: boolean) {
+  const transactionState = isCompleting ? 'PrepareCommit' : 'CompleteCommit'
+  const times = { transactionTimeoutMs: 60_000, transactionStartTimeMs: -1n }
+  return { errorCode: 0, transactionalId: 'id', transactionState, producerId, producerEpoch: 3, topics: [], ...times }
 }
 
 const limits = { deadlineMs: 60_000, proofDeadlineMs: 5_000 }
@@ -76,4 +89,20 @@ test('a marker that is missing until the end of the time for it is called missin
   const place = { topic: 'output', partition: 0, currentTxnStartOffset: 10n }
   expect(proof).toMatchObject({ kind: 'hanging', partitions: [place] })
   expect(cluster.runtime.monotonicMs()).toBeGreaterThanOrEqual(limits.proofDeadlineMs)
+})
+
+test('nothing is proven, nor called missing, while the coordinator still writes markers', async () => {
+  const { cluster } = clusterWith(
+    () => false,
+    () => 1,
+    (nowMs) => nowMs < 20_000
+  )
+  expect(await prove(cluster, target, limits)).toEqual({ kind: 'proven' })
+  expect(cluster.runtime.monotonicMs()).toBeGreaterThanOrEqual(20_000)
+  const never = clusterWith(
+    () => true,
+    () => 1,
+    () => true
+  )
+  await expect(prove(never.cluster, target, limits)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
 })
