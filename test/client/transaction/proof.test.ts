@@ -49,6 +49,7 @@ function clusterWith(
     coordinator: async () => 1,
     invalidateCoordinator: () => {},
     request: async (_to, api) => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one response of that request
       if (api === 'DescribeTransactions') return { transactionStates: [stateOf(isCompletingAt(nowMs))] } as never
       const currentTxnStartOffset = isOpenAt(nowMs) ? 10n : -1n
       nowMs += answerMs(++asked)
