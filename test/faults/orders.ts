@@ -11,8 +11,8 @@ export interface FaultOrder {
   readonly phase: 'any' | 'recovery' | 'run'
   /** Where given, `hit` counts this point, and the order is carried out at the next `point` after it. */
   readonly after?: string
-  /** `kill`: SIGKILL. `pause`: SIGSTOP. */
-  readonly action: 'kill' | 'pause'
+  /** `kill`: SIGKILL. `pause`: SIGSTOP. `fail`: throws there, at named points of the engine only. */
+  readonly action: 'kill' | 'pause' | 'fail'
 }
 
 export interface PipelineSettings {
@@ -65,7 +65,7 @@ export type PipelineEvent =
   | { readonly event: 'restarting'; readonly message: string }
   | { readonly event: 'log'; readonly level: 'warn' | 'error'; readonly message: string }
   /** The last line before the fault. */
-  | { readonly event: 'fault'; readonly point: string; readonly hit: number; readonly action: 'kill' | 'pause' }
+  | { readonly event: 'fault'; readonly point: string; readonly hit: number; readonly action: FaultOrder['action'] }
   | { readonly event: 'passed'; readonly point: string }
   | { readonly event: 'failed'; readonly name: string; readonly code: string; readonly message: string }
   | { readonly event: 'ended'; readonly outcome: string }

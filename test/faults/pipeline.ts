@@ -19,7 +19,10 @@ export class Pipeline {
   readonly settings: PipelineSettings
   readonly pid: number
   readonly events: PipelineEvent[] = []
+  /** From its start until its first run had recovered, milliseconds; undefined where it did not come to that. */
+  startedAfterMs: number | undefined
   readonly #child: ChildProcess
+  readonly #startMs = performance.now()
   readonly #exited: Promise<void>
   readonly #listeners = new Set<() => void>()
   /** What it printed that is no event. */
@@ -132,6 +135,7 @@ export class Pipeline {
 
   #take(line: string): void {
     const event = parseEvent(line)
+    if (event?.event === 'started') this.startedAfterMs ??= performance.now() - this.#startMs
     if (event !== undefined) this.events.push(event)
     else if (this.#tail.push(line) > tailLines) this.#tail.shift()
     this.#wake()

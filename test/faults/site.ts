@@ -52,6 +52,8 @@ export interface Judgement {
   readonly outputs: readonly OutputFindings[]
   /** How many verdicts of each kind were compared with control records. */
   readonly verdicts: ReadonlyMap<string, number>
+  /** Of each process that came so far: from its start, Node's own included, until its records flowed, milliseconds. */
+  readonly startMs: readonly number[]
   /** Everything that is not as it must be; empty where all is well. */
   readonly faults: readonly string[]
 }
@@ -150,6 +152,7 @@ export class Site {
       const isRight = findingNames.every((name) => name === 'records' || found[name] === 0)
       return isRight ? [] : [`${this.outputs[i] ?? ''}: ${JSON.stringify(found)}`]
     })
+    const startMs = this.pipelines.flatMap(({ startedAfterMs }) => startedAfterMs ?? [])
     const faults = [
       ...wrongOutputs,
       ...verdicts.wrong,
@@ -157,7 +160,7 @@ export class Site {
       ...(await this.#leftovers()),
       ...(await this.#wrongState(input))
     ]
-    return { outputs: findings, verdicts: verdicts.checked, faults }
+    return { outputs: findings, verdicts: verdicts.checked, startMs, faults }
   }
 
   /** What must not happen where processes only die: warnings, errors, restarts within a process, lost transactions. */

@@ -9,6 +9,7 @@ export class Summary {
   readonly #startMs = performance.now()
   readonly #sums = { records: 0, lost: 0, duplicated: 0, outOfOrder: 0, wrongState: 0, foreign: 0 }
   readonly #verdicts = new Map<string, number>()
+  readonly #processStartMs: number[] = []
   #count = 0
   #faults = 0
 
@@ -24,6 +25,7 @@ export class Summary {
     for (const output of judgement.outputs) {
       for (const name of findingNames) this.#sums[name] += output[name]
     }
+    this.#processStartMs.push(...judgement.startMs)
     this.#count += count
     for (const [verdict, count] of judgement.verdicts) {
       this.#verdicts.set(verdict, (this.#verdicts.get(verdict) ?? 0) + count)
@@ -41,6 +43,12 @@ export class Summary {
   finish(): number {
     const { records, lost, duplicated, outOfOrder, wrongState, foreign } = this.#sums
     const seconds = Math.round((performance.now() - this.#startMs) / 1000)
+    const sorted = this.#processStartMs.toSorted((left, right) => left - right)
+    const share = (part: number): number => Math.round(sorted[Math.floor(part * (sorted.length - 1))] ?? 0)
+    console.log(
+      `from the start of a process until its records flowed: median ${share(0.5)} ms, 99 of 100 within ${share(0.99)} ms, ` +
+        `all within ${share(1)} ms (${sorted.length} processes)`
+    )
     const kinds = Array.from(this.#verdicts, ([verdict, count]) => `${verdict} ${count}`).join(', ')
     console.log(`verdicts compared with control records: ${sumOf(this.#verdicts)} (${kinds})`)
     console.log(

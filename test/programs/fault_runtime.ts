@@ -54,6 +54,7 @@ export class Faults {
     this.#isArmed = false
     this.#hits = Number.NEGATIVE_INFINITY
     tell({ event: 'fault', point, hit: order.hit, action: order.action })
+    if (order.action === 'fail') throw new Error(`told to fail at ${point}`)
     process.kill(process.pid, order.action === 'kill' ? 'SIGKILL' : 'SIGSTOP')
   }
 
