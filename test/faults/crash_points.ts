@@ -20,6 +20,8 @@ interface Place {
   readonly point: string
   readonly phase: FaultOrder['phase']
   readonly after?: string
+  /** At the n-th time; chosen where absent. */
+  readonly hit?: number
 }
 
 const running = (point: string, after?: string): Place => ({
@@ -49,6 +51,18 @@ export const crashPoints: readonly CrashPoint[] = [
     ]
   },
   { name: 'C4 sealed', places: [sealed] },
+  {
+    // The first transaction of each run lies on the same id: what is pending there has been committed before.
+    name: 'C4 sealed, on the id of a committed one',
+    before: [
+      { ...decided, hit: 1 },
+      { ...running('checkpoint.proven'), hit: 1 }
+    ],
+    places: [
+      { ...sealed, hit: 1 },
+      { ...running('wire.TxnOffsetCommit.answered'), hit: 1 }
+    ]
+  },
   { name: 'C5 half written', places: [running('store.torn')] },
   { name: 'C6 written', places: [running('store.written')] },
   { name: 'C7 durable', places: [durable] },
@@ -143,9 +157,9 @@ async function dieOf(site: Site, { name, before, places }: CrashPoint, dice: Dic
 }
 
 /** Starts a process that is to die there; false where it did not come that way. */
-async function diesAt(site: Site, { point, phase, after }: Place, dice: Dice): Promise<boolean> {
+async function diesAt(site: Site, { point, phase, after, hit: givenHit }: Place, dice: Dice): Promise<boolean> {
   // In recovery most points are passed once.
-  const hit = phase === 'recovery' ? 1 : dice.between(1, 4)
+  const hit = givenHit ?? (phase === 'recovery' ? 1 : dice.between(1, 4))
   const order: FaultOrder = { point, phase, hit, action: 'kill', ...(after === undefined ? {} : { after }) }
   const pipeline = site.start({ order, ...chosenSettings(dice) })
   // One in ten is on its way to an orderly end.
