@@ -43,7 +43,7 @@ describeJars('a checkpoint directory', () => {
   /** A process that is to stop by itself, with these words. */
   async function refused(options: RunOptions, expected: { readonly code: string; readonly name?: string }) {
     const pipeline = site.start(options)
-    await pipeline.untilGone()
+    await pipeline.untilGone().finally(() => pipeline.kill())
     expect(pipeline.exitCode, pipeline.story()).toBe(1)
     const failure = pipeline.all('failed').at(-1)
     expect(failure).toMatchObject(expected)
@@ -67,10 +67,13 @@ describeJars('a checkpoint directory', () => {
   async function withDamage(damage: () => Promise<void>, action: () => Promise<void>): Promise<void> {
     const kept = `${site.folder}-kept`
     await cp(site.folder, kept, { recursive: true })
-    await damage()
-    await action()
-    await rm(site.folder, { recursive: true })
-    await rename(kept, site.folder)
+    try {
+      await damage()
+      await action()
+    } finally {
+      await rm(site.folder, { recursive: true })
+      await rename(kept, site.folder)
+    }
   }
 
   test('that was emptied is refused with LedgerMismatchError', async () => {
