@@ -43,7 +43,11 @@ describeJars('a checkpoint directory', () => {
   /** A process that is to stop by itself, with these words. */
   async function refused(options: RunOptions, expected: { readonly code: string; readonly name?: string }) {
     const pipeline = site.start(options)
-    await pipeline.untilGone().finally(() => pipeline.kill())
+    try {
+      await pipeline.untilGone()
+    } finally {
+      await pipeline.kill()
+    }
     expect(pipeline.exitCode, pipeline.story()).toBe(1)
     const failure = pipeline.all('failed').at(-1)
     expect(failure).toMatchObject(expected)
