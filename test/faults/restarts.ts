@@ -68,6 +68,10 @@ export async function restartRound({ bootstrap, name, seed, places }: RestartRou
 
 /** True where the run failed there; its process must then go on with another run. */
 async function failAt(site: Site, { point, phase }: Place, dice: Dice): Promise<boolean> {
+  // A recovery has something to settle only after a process that died with a durable checkpoint.
+  if (phase === 'recovery') {
+    await site.start({ order: { point: 'checkpoint.durable', hit: 2, phase: 'run', action: 'kill' } }).untilGone()
+  }
   const hit = phase === 'run' ? dice.between(1, 3) : 1
   const settings = { parallelism: dice.between(1, 2), concurrentMax: dice.between(1, 2) }
   const pipeline = site.start({ order: { point, phase, hit, action: 'fail' }, ...settings })
