@@ -12,7 +12,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^kafka-once$/, replacement: source('./src/client/index.ts') },
-      { find: /^kafka-once\/(protocol|exactlyonce|runtime)$/, replacement: source('./src/$1/index.ts') }
+      { find: /^kafka-once\/(protocol|exactlyonce|runtime|testing)$/, replacement: source('./src/$1/index.ts') }
     ]
   },
   test: {

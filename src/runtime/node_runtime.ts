@@ -7,8 +7,9 @@ import { gunzip, gzip } from 'node:zlib'
 import { onAbort } from './abort.ts'
 import { nodeFiles } from './node_files.ts'
 import { isProcessAlive, ownIdentity } from './node_process.ts'
+import { listenOnSocket } from './node_server.ts'
 import { connectSocket } from './node_socket.ts'
-import type { ProcessIdentity, Runtime, Timer } from './runtime.ts'
+import type { ProcessIdentity, ServerRuntime, Timer } from './runtime.ts'
 
 /** What may be replaced in the real runtime. */
 export interface NodeRuntimeOptions {
@@ -26,7 +27,7 @@ const gzipAsync = promisify(gzip)
 const zlibChunkBytes = 128 * 1024
 
 /** The Runtime of this process. */
-export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
+export function nodeRuntime(options: NodeRuntimeOptions = {}): ServerRuntime {
   let identity: ProcessIdentity | undefined
   const self = (): ProcessIdentity => (identity ??= ownIdentity())
   return Object.freeze({
@@ -40,6 +41,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     random: () => Math.random(),
     randomBytes: (length) => new Uint8Array(randomBytes(length)),
     connect: connectSocket,
+    listen: listenOnSocket,
     files: nodeFiles,
     get process() {
       return self()
@@ -49,7 +51,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
       gunzipAsync(bytes, { maxOutputLength: Math.max(bytesMax, 1), chunkSize: zlibChunkBytes }),
     gzip: (bytes, level) => gzipAsync(bytes, { level, chunkSize: zlibChunkBytes }),
     faultPoint: options.faultPoint ?? (() => undefined)
-  } satisfies Runtime)
+  } satisfies ServerRuntime)
 }
 
 function setTimer(delayMs: number, fire: () => void): Timer {

@@ -37,7 +37,7 @@ export function connectSocket(options: ConnectOptions, handler: SocketHandler): 
       isOpen = true
       socket.setNoDelay(true)
       socket.setKeepAlive(true, keepAliveDelayMs)
-      resolve(wrap(socket))
+      resolve(wrapSocket(socket))
     })
     if (onread === undefined) socket.on('data', (bytes) => handler.onData(bytes))
     socket.on('drain', () => handler.onDrain())
@@ -65,7 +65,8 @@ function readingInto(handler: SocketHandler): OnReadOpts | undefined {
   }
 }
 
-function wrap(socket: NodeSocket): Socket {
+/** A socket of Node as the contract has it. */
+export function wrapSocket(socket: NodeSocket): Socket {
   return {
     write(buffers) {
       if (socket.destroyed) return false

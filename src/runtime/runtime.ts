@@ -47,6 +47,21 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal
 }
 
+/** Where a server listens. */
+export interface ListenOptions {
+  readonly host: string
+  /** 0 takes any that is free. */
+  readonly port: number
+}
+
+/** A server that accepts connections until it is closed. */
+export interface Listener {
+  /** The one that was asked for, or the one that was taken. */
+  readonly port: number
+  /** Accepts no more, and destroys the connections that are open. Resolves when the port is free again. */
+  close(): Promise<void>
+}
+
 /** One open file. */
 export interface FileHandle {
   write(bytes: Uint8Array): Promise<void>
@@ -107,4 +122,13 @@ export interface Runtime {
    * only where the test wants the caller to wait: call it as `const wait = faultPoint(name); if (wait) await wait`.
    */
   faultPoint(name: string): void | Promise<void>
+}
+
+/** A Runtime that others can connect to. A client needs none of this; an embedded broker does. */
+export interface ServerRuntime extends Runtime {
+  /**
+   * Listens, and asks `accept` for the handler of each connection as it comes in; nothing is read before that. Rejects
+   * with Node's error and its `code` (`EADDRINUSE`, ...).
+   */
+  listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Promise<Listener>
 }

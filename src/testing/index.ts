@@ -1,0 +1,2 @@
+// The door of the test kit: an in-process Kafka for tests, and a simulation that runs programs under faults by a seed.
+export type { ServerRuntime } from '../runtime/index.ts'
