@@ -1,0 +1,46 @@
+// FindCoordinator, API 10: names the broker that keeps a group or a transactional id. Serves versions 0 to 6.
+//
+// Behaviour: the key's partition of the internal topic follows from Java's hash, its leader is the coordinator. The
+// internal topic is created by the first request, and is there at once, where Kafka answers COORDINATOR_NOT_AVAILABLE
+// until it has been created. Share groups are not kept here: a key of type 2 is answered INVALID_REQUEST.
+//
+// Versions: 1 key types; 4 several keys in one request (KIP-699).
+
+import { errorCode } from '../../protocol/index.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { coordinatorPartition } from '../cluster/java_hash.ts'
+import { internalTopics } from '../cluster/ports.ts'
+import { Refusal } from '../log/refusal.ts'
+import { handler } from './handler.ts'
+
+interface Found {
+  readonly errorCode: number
+  readonly errorMessage: string | null
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+}
+
+const groupType = 0
+const transactionType = 1
+
+export const findCoordinator = handler('FindCoordinator', (request, { broker, version }) => {
+  const { cluster } = broker
+  if (version < 4) return find(request.key, request.keyType, cluster)
+  const coordinators = request.coordinatorKeys.map((key) => ({ key, ...find(key, request.keyType, cluster) }))
+  return { errorCode: 0, errorMessage: null, nodeId: -1, host: '', port: -1, coordinators }
+})
+
+function find(key: string, keyType: number, cluster: Cluster): Found {
+  if (keyType !== groupType && keyType !== transactionType) return notFound(errorCode.INVALID_REQUEST)
+  const topic = cluster.internalTopic(keyType === groupType ? internalTopics.groups : internalTopics.transactions)
+  if (topic instanceof Refusal) return notFound(errorCode.COORDINATOR_NOT_AVAILABLE)
+  const partition = topic.partitions[coordinatorPartition(key, topic.partitions.length)]
+  const node = partition === undefined ? undefined : cluster.nodes.get(partition.leader)
+  if (node === undefined || node.isFenced) return notFound(errorCode.COORDINATOR_NOT_AVAILABLE)
+  return { errorCode: 0, errorMessage: null, nodeId: node.id, host: node.host, port: node.port }
+}
+
+function notFound(code: number): Found {
+  return { errorCode: code, errorMessage: null, nodeId: -1, host: '', port: -1 }
+}

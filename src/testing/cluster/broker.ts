@@ -1,0 +1,172 @@
+// Owns one life of a broker: its listener and connections, its coordinators, its timers and waiting requests. Everything
+// here dies with it; what must survive is in the cluster. A paused broker reads nothing and its timers fire late, as those
+// of a process under SIGSTOP do.
+
+import { errorCode } from '../../protocol/index.ts'
+import type { Listener, Socket, Timer } from '../../runtime/index.ts'
+import type { ApiHandler } from '../api/handler.ts'
+import type { EndMarker } from '../log/producer_state.ts'
+import { Refusal } from '../log/refusal.ts'
+import type { Cluster, ClusterNode } from './cluster.ts'
+import { Connection } from './connection.ts'
+import type { Controls } from './controls.ts'
+import { internalTopics } from './ports.ts'
+import type { Coordinator, GroupPort, TransactionPort } from './ports.ts'
+import { ProducerIds } from './producer_ids.ts'
+import type { Partition } from './topic.ts'
+
+/** Makes the coordinators of a broker. */
+export interface CoordinatorMakers {
+  readonly transactions?: (broker: Broker) => TransactionPort
+  readonly groups?: (broker: Broker) => GroupPort
+}
+
+/** What all brokers of a cluster are made from. */
+export interface BrokerParts {
+  readonly cluster: Cluster
+  readonly handlers: ReadonlyMap<number, ApiHandler>
+  readonly coordinators: CoordinatorMakers
+  readonly controls: Controls
+}
+
+/** Where a broker listens. */
+export interface ListenAddress {
+  readonly host: string
+  /** 0 for any that is free. */
+  readonly port: number
+}
+
+export class Broker {
+  readonly id: number
+  readonly cluster: Cluster
+  readonly handlers: ReadonlyMap<number, ApiHandler>
+  readonly controls: Controls
+  readonly producerIds: ProducerIds
+  /** Undefined where this build has no such coordinator. */
+  readonly transactions: TransactionPort | undefined
+  readonly groups: GroupPort | undefined
+  readonly #node: ClusterNode
+  readonly #connections = new Set<Connection>()
+  readonly #timers = new Set<Timer>()
+  /** Timers that fired while the broker was paused. */
+  #late: (() => void)[] = []
+  #listener: Listener | undefined
+  #isRunning = true
+  #isPaused = false
+
+  constructor(node: ClusterNode, parts: BrokerParts) {
+    this.id = node.id
+    this.#node = node
+    this.cluster = parts.cluster
+    this.handlers = parts.handlers
+    this.controls = parts.controls
+    this.producerIds = new ProducerIds(parts.cluster.producerIdBlocks)
+    this.transactions = parts.coordinators.transactions?.(this)
+    this.groups = parts.coordinators.groups?.(this)
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Milliseconds since 1970, of the cluster's clock. */
+  nowMs(): number {
+    return this.cluster.runtime.nowMs()
+  }
+
+  /** Listens and answers the port. */
+  async listen(address: ListenAddress): Promise<number> {
+    this.#listener = await this.cluster.runtime.listen(address, (socket) => this.#accept(socket))
+    if (!this.#isRunning) await this.#listener.close()
+    return this.#listener.port
+  }
+
+  /** A timer that is cancelled when the broker dies, and waits while it is paused. */
+  setTimer(delayMs: number, fire: () => void): Timer {
+    const inner = this.cluster.runtime.setTimer(delayMs, () => {
+      this.#timers.delete(timer)
+      if (this.#isPaused) this.#late.push(fire)
+      else fire()
+    })
+    const timer: Timer = {
+      cancel: () => {
+        inner.cancel()
+        this.#timers.delete(timer)
+        this.#late = this.#late.filter((one) => one !== fire)
+      }
+    }
+    this.#timers.add(timer)
+    return timer
+  }
+
+  /** Resolves after `delayMs`; never where the broker dies before. */
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.setTimer(delayMs, resolve)
+    })
+  }
+
+  /** The cluster has made this broker the leader of a partition. */
+  elected(partition: Partition): void {
+    this.#coordinatorOf(partition)?.onElection(partition)
+  }
+
+  /** The cluster has given a partition that this broker led to another one, or to none. */
+  resigned(partition: Partition): void {
+    this.#coordinatorOf(partition)?.onResignation(partition)
+  }
+
+  /**
+   * Appends a marker to a partition that this broker leads, and tells the group coordinator where the partition is one
+   * of its. Answers an error code, 0 where the marker is there.
+   */
+  writeMarker(partition: Partition, marker: EndMarker): number {
+    if (partition.leader !== this.id || !this.#isRunning) return errorCode.NOT_LEADER_OR_FOLLOWER
+    const appended = partition.appendMarker(marker)
+    if (appended instanceof Refusal) return appended.errorCode
+    if (partition.topic.name === internalTopics.groups) this.groups?.onMarker(partition, marker)
+    return 0
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    const late = this.#late
+    this.#late = []
+    for (const fire of late) fire()
+    for (const connection of this.#connections) connection.resume()
+  }
+
+  /** Ends this life at once, as SIGKILL does. Resolves when the port is free again. */
+  async die(): Promise<void> {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    this.#node.broker = undefined
+    for (const timer of this.#timers) timer.cancel()
+    this.#late = []
+    for (const connection of this.#connections) connection.close()
+    this.transactions?.close()
+    this.groups?.close()
+    await this.#listener?.close()
+  }
+
+  #coordinatorOf(partition: Partition): Coordinator | undefined {
+    if (!partition.topic.isInternal) return undefined
+    return partition.topic.name === internalTopics.groups ? this.groups : this.transactions
+  }
+
+  #accept(socket: Socket): Connection {
+    const connection = new Connection(this, socket, () => this.#connections.delete(connection))
+    if (this.#isRunning) this.#connections.add(connection)
+    else connection.close()
+    return connection
+  }
+}

@@ -1,0 +1,233 @@
+// Owns what a cluster keeps beyond the life of any broker: which nodes there are, topics with their logs, settings,
+// features, and who leads which partition. It is the controller and the replicated storage in one; every broker sees a
+// change at once. Elections follow Kafka's rules for replicas in sync. Source: ReplicationControlManager.
+
+import { errorCode } from '../../protocol/index.ts'
+import type { Uuid } from '../../protocol/index.ts'
+import type { ServerRuntime } from '../../runtime/index.ts'
+import { PartitionLog } from '../log/partition_log.ts'
+import { Refusal } from '../log/refusal.ts'
+import type { Broker } from './broker.ts'
+import type { Features } from './features.ts'
+import { internalTopics } from './ports.ts'
+import { ProducerIdBlocks } from './producer_ids.ts'
+import { Settings } from './settings.ts'
+import { noLeader, Partition, Topic } from './topic.ts'
+import { topicNameFault } from './topic_names.ts'
+
+/** A node as the cluster knows it, alive or not. */
+export interface ClusterNode {
+  readonly id: number
+  readonly rack: string | null
+  /** Where it listens; 0 until it did for the first time. */
+  listenPort: number
+  /** Where clients are sent to. */
+  host: string
+  port: number
+  /** The life that runs at the moment. */
+  broker: Broker | undefined
+  /** Whether it may lead: Kafka fences a node that it has not heard of for broker.session.timeout.ms. */
+  isFenced: boolean
+}
+
+export interface ClusterOptions {
+  readonly runtime: ServerRuntime
+  readonly clusterId: string
+  readonly settings: Settings
+  readonly features: Features
+}
+
+export interface NewTopic {
+  readonly name: string
+  /** -1 for the default. */
+  readonly partitionCount: number
+  /** -1 for the default. */
+  readonly replicationFactor: number
+  /** Brokers of each partition, the leader first; empty to have them chosen. */
+  readonly assignments?: readonly (readonly number[])[]
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** More than this many are refused, so that a slip of a test does not take all memory. */
+const partitionsMax = 100_000
+
+export class Cluster {
+  readonly runtime: ServerRuntime
+  readonly clusterId: string
+  readonly settings: Settings
+  readonly features: Features
+  readonly nodes = new Map<number, ClusterNode>()
+  readonly topics = new Map<string, Topic>()
+  readonly producerIdBlocks = new ProducerIdBlocks()
+  readonly #topicsById = new Map<Uuid, Topic>()
+  #placements = 0
+
+  constructor(options: ClusterOptions) {
+    this.runtime = options.runtime
+    this.clusterId = options.clusterId
+    this.settings = options.settings
+    this.features = options.features
+  }
+
+  /** The node that answers as controller: the first that is alive. */
+  get controllerId(): number {
+    for (const node of this.nodes.values()) if (!node.isFenced) return node.id
+    return -1
+  }
+
+  liveNodes(): ClusterNode[] {
+    return [...this.nodes.values()].filter((node) => !node.isFenced)
+  }
+
+  topicById(id: Uuid): Topic | undefined {
+    return this.#topicsById.get(id)
+  }
+
+  partition(topic: string, index: number): Partition | undefined {
+    return this.topics.get(topic)?.partitions[index]
+  }
+
+  /** The running broker that leads a partition. */
+  leaderOf(partition: Partition): Broker | undefined {
+    return this.nodes.get(partition.leader)?.broker
+  }
+
+  /** Creates a topic, or says why not. `validateOnly` answers the topic as it would be, without keeping it. */
+  createTopic(topic: NewTopic, validateOnly = false): Topic | Refusal {
+    const { name } = topic
+    if (this.topics.has(name)) return new Refusal(errorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
+    const fault = topicNameFault(name)
+    if (fault !== undefined) {
+      return new Refusal(errorCode.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${fault}`)
+    }
+    const assignments = this.#assignments(topic)
+    if (assignments instanceof Refusal) return assignments
+    const isInternal = name === internalTopics.groups || name === internalTopics.transactions
+    const created = new Topic(name, this.newUuid(), isInternal, new Settings(topic.settings, this.settings))
+    if (validateOnly) created.settings.release()
+    this.#addPartitions(created, assignments)
+    if (validateOnly) return created
+    this.topics.set(name, created)
+    this.#topicsById.set(created.id, created)
+    for (const partition of created.partitions) this.#elect(partition)
+    return created
+  }
+
+  /** An internal topic, created when it is first needed. */
+  internalTopic(name: string): Topic | Refusal {
+    const known = this.topics.get(name)
+    if (known !== undefined) return known
+    const prefix = name === internalTopics.groups ? 'offsets.topic' : 'transaction.state.log'
+    return this.createTopic({
+      name,
+      partitionCount: this.settings.number(`${prefix}.num.partitions`),
+      replicationFactor: Math.min(this.settings.number(`${prefix}.replication.factor`), this.nodes.size),
+      settings: { 'cleanup.policy': 'compact' }
+    })
+  }
+
+  /** A node may lead from now on. */
+  unfence(node: ClusterNode): void {
+    node.isFenced = false
+    for (const partition of this.#partitions()) {
+      if (!partition.replicas.includes(node.id)) continue
+      if (partition.leader === noLeader && !partition.inSync.includes(node.id)) continue
+      if (!partition.inSync.includes(node.id)) {
+        partition.inSync = partition.replicas.filter((id) => id === node.id || partition.inSync.includes(id))
+      }
+      if (partition.leader === noLeader) this.#elect(partition)
+    }
+  }
+
+  /** A node may not lead any more: what it led is led by others in sync, or by nobody. */
+  fence(node: ClusterNode): void {
+    node.isFenced = true
+    for (const partition of this.#partitions()) {
+      if (!partition.inSync.includes(node.id)) continue
+      if (partition.inSync.length > 1) partition.inSync = partition.inSync.filter((id) => id !== node.id)
+      if (partition.leader === node.id) this.#elect(partition)
+    }
+  }
+
+  /** Lets another broker lead. A Refusal where it is no replica in sync. */
+  moveLeader(partition: Partition, nodeId: number): Refusal | undefined {
+    if (!partition.inSync.includes(nodeId) || this.nodes.get(nodeId)?.isFenced !== false) {
+      return new Refusal(errorCode.ELIGIBLE_LEADERS_NOT_AVAILABLE, `Broker ${nodeId} is no replica in sync`)
+    }
+    if (partition.leader !== nodeId) this.#lead(partition, nodeId)
+    return undefined
+  }
+
+  /** A random id as Kafka makes them for topics and clusters. */
+  newUuid(): Uuid {
+    return Buffer.from(this.runtime.randomBytes(16)).toString('base64url')
+  }
+
+  *#partitions(): Iterable<Partition> {
+    for (const topic of this.topics.values()) yield* topic.partitions
+  }
+
+  #assignments(topic: NewTopic): (readonly number[])[] | Refusal {
+    if (topic.assignments !== undefined && topic.assignments.length > 0)
+      return this.#givenAssignments(topic.assignments)
+    const { settings } = this
+    const count = topic.partitionCount === -1 ? settings.number('num.partitions') : topic.partitionCount
+    const factor =
+      topic.replicationFactor === -1 ? settings.number('default.replication.factor') : topic.replicationFactor
+    if (count <= 0 || count > partitionsMax) {
+      return new Refusal(errorCode.INVALID_PARTITIONS, 'Number of partitions was set to an invalid non-positive value.')
+    }
+    return this.place(count, factor)
+  }
+
+  /** Chooses brokers for partitions, leaders in turn. */
+  place(count: number, replicationFactor: number): (readonly number[])[] | Refusal {
+    const ids = this.liveNodes().map(({ id }) => id)
+    if (replicationFactor <= 0) {
+      return new Refusal(errorCode.INVALID_REPLICATION_FACTOR, 'Replication factor must be larger than 0.')
+    }
+    if (replicationFactor > ids.length) {
+      const message = `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} cannot be reached because only ${ids.length} broker(s) are registered.`
+      return new Refusal(errorCode.INVALID_REPLICATION_FACTOR, message)
+    }
+    const assignments: (readonly number[])[] = []
+    for (let i = 0; i < count; i++) {
+      const first = this.#placements++
+      assignments.push(Array.from({ length: replicationFactor }, (_, r) => ids[(first + r) % ids.length]!))
+    }
+    return assignments
+  }
+
+  #givenAssignments(assignments: readonly (readonly number[])[]): (readonly number[])[] | Refusal {
+    for (const replicas of assignments) {
+      const isWrong = replicas.length === 0 || new Set(replicas).size !== replicas.length
+      if (!isWrong && replicas.every((id) => this.nodes.has(id))) continue
+      const message = `The manual partition assignment [${replicas.join(', ')}] is not valid.`
+      return new Refusal(errorCode.INVALID_REPLICA_ASSIGNMENT, message)
+    }
+    return [...assignments]
+  }
+
+  #addPartitions(topic: Topic, assignments: readonly (readonly number[])[]): void {
+    for (const replicas of assignments) {
+      const log = new PartitionLog(topic.settings)
+      topic.partitions.push(new Partition(topic, topic.partitions.length, log, replicas))
+    }
+  }
+
+  /** The first replica in sync that is alive leads. */
+  #elect(partition: Partition): void {
+    const isAlive = (id: number): boolean => this.nodes.get(id)?.isFenced === false
+    const leader = partition.replicas.find((id) => partition.inSync.includes(id) && isAlive(id)) ?? noLeader
+    this.#lead(partition, leader)
+  }
+
+  #lead(partition: Partition, leader: number): void {
+    const before = this.leaderOf(partition)
+    partition.leader = leader
+    partition.leaderEpoch++
+    before?.resigned(partition)
+    this.leaderOf(partition)?.elected(partition)
+    partition.changed()
+  }
+}

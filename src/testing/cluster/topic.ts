@@ -1,0 +1,98 @@
+// Owns a topic and its partitions as the cluster keeps them: who leads, which epoch, who is in sync, the log itself, and
+// the durable state of a coordinator. All of it is replicated storage here: it survives the death of brokers.
+
+import type { Uuid } from '../../protocol/index.ts'
+import type { Appended, AppendOptions, PartitionLog } from '../log/partition_log.ts'
+import type { EndMarker } from '../log/producer_state.ts'
+import { Refusal } from '../log/refusal.ts'
+import type { DurableKind } from './ports.ts'
+import type { Settings } from './settings.ts'
+
+/** No broker leads. */
+export const noLeader = -1
+
+export class Topic {
+  readonly name: string
+  readonly id: Uuid
+  readonly isInternal: boolean
+  readonly settings: Settings
+  readonly partitions: Partition[] = []
+
+  constructor(name: string, id: Uuid, isInternal: boolean, settings: Settings) {
+    this.name = name
+    this.id = id
+    this.isInternal = isInternal
+    this.settings = settings
+  }
+}
+
+/** Is told that a partition changed: records became readable, or its leader is another one. */
+export interface PartitionWatcher {
+  onChange(partition: Partition): void
+}
+
+export class Partition {
+  readonly topic: Topic
+  readonly index: number
+  readonly log: PartitionLog
+  /** The id of the leading broker, or -1. */
+  leader = noLeader
+  leaderEpoch = -1
+  /** In the order of preference. */
+  replicas: readonly number[]
+  inSync: readonly number[]
+  readonly #watchers = new Set<PartitionWatcher>()
+  readonly #durable = new Map<string, { readonly kind: DurableKind<unknown>; readonly state: unknown }>()
+  /** What was read from the data directory, until its owner asks for it. */
+  readonly #stored = new Map<string, unknown>()
+
+  constructor(topic: Topic, index: number, log: PartitionLog, replicas: readonly number[]) {
+    this.topic = topic
+    this.index = index
+    this.log = log
+    this.replicas = replicas
+    this.inSync = replicas
+  }
+
+  watch(watcher: PartitionWatcher): void {
+    this.#watchers.add(watcher)
+  }
+
+  unwatch(watcher: PartitionWatcher): void {
+    this.#watchers.delete(watcher)
+  }
+
+  /** Call after records became readable, or after the leader changed. */
+  changed(): void {
+    for (const watcher of this.#watchers) watcher.onChange(this)
+  }
+
+  /** Appends a batch as the leader does: the replicas in sync have it at once. */
+  append(bytes: Uint8Array, options: Omit<AppendOptions, 'leaderEpoch'>): Appended | Refusal {
+    const appended = this.log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
+    if (!(appended instanceof Refusal) && !appended.isDuplicate) this.#replicate()
+    return appended
+  }
+
+  /** Appends the marker that ends a transaction in this partition. */
+  appendMarker(marker: EndMarker): Appended | Refusal {
+    const appended = this.log.appendMarker(marker, this.leaderEpoch)
+    if (!(appended instanceof Refusal)) this.#replicate()
+    return appended
+  }
+
+  /** The durable state of that kind, made at first use. */
+  durable<T>(kind: DurableKind<T>): T {
+    const known = this.#durable.get(kind.name)
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one kind has one type, and its own name
+    if (known !== undefined) return known.state as T
+    const stored = this.#stored.get(kind.name)
+    const state = stored === undefined ? kind.create() : kind.decode(stored)
+    this.#durable.set(kind.name, { kind, state })
+    return state
+  }
+
+  #replicate(): void {
+    if (this.log.advanceHighWatermark(this.log.endOffset)) this.changed()
+  }
+}

@@ -1,0 +1,77 @@
+// Owns a fetch that waits for more bytes: it is looked at again when one of its partitions changes, and answered when it
+// has enough, when something is wrong, or when its time is up. Source: kafka.server.DelayedFetch.
+
+import type { Timer } from '../../runtime/index.ts'
+import type { Broker } from '../cluster/broker.ts'
+import type { Partition, PartitionWatcher } from '../cluster/topic.ts'
+import { partitionOf } from './fetch_reader.ts'
+import type { Fetched, FetchItem, FetchParams } from './fetch_reader.ts'
+
+/** Whether what was read is answered at once. */
+export function isEnough(fetched: readonly Fetched[], params: FetchParams): boolean {
+  if (params.maxWaitMs <= 0 || fetched.length === 0) return true
+  let bytes = 0
+  for (const { errorCode, diverging, sizeInBytes } of fetched) {
+    if (errorCode !== 0 || diverging !== undefined) return true
+    bytes += sizeInBytes
+  }
+  return bytes >= params.bytesMin
+}
+
+/** Resolves when the items should be read again. */
+export function waitForMore(broker: Broker, items: readonly FetchItem[], params: FetchParams): Promise<void> {
+  return new Promise((resolve) => {
+    const delayed = new DelayedFetch(broker, items, params, resolve)
+    delayed.begin()
+  })
+}
+
+class DelayedFetch implements PartitionWatcher {
+  readonly #broker: Broker
+  readonly #items: readonly FetchItem[]
+  readonly #params: FetchParams
+  readonly #done: () => void
+  #watched: Partition[] = []
+  #timer: Timer | undefined
+
+  constructor(broker: Broker, items: readonly FetchItem[], params: FetchParams, done: () => void) {
+    this.#broker = broker
+    this.#items = items
+    this.#params = params
+    this.#done = done
+  }
+
+  begin(): void {
+    for (const item of this.#items) {
+      const partition = partitionOf(this.#broker, item, this.#params)
+      if (typeof partition === 'number') continue
+      partition.watch(this)
+      this.#watched.push(partition)
+    }
+    this.#timer = this.#broker.setTimer(this.#params.maxWaitMs, () => this.#finish())
+  }
+
+  onChange(): void {
+    if (this.#isReady()) this.#finish()
+  }
+
+  #isReady(): boolean {
+    const { isolation, bytesMin } = this.#params
+    let bytes = 0
+    for (const item of this.#items) {
+      const partition = partitionOf(this.#broker, item, this.#params)
+      if (typeof partition === 'number') return true
+      const { log } = partition
+      if (item.fetchOffset > log.limit(isolation) && item.fetchOffset > log.endOffset) return true
+      if (item.fetchOffset < log.startOffset) return true
+      bytes += Math.min(log.bytesFrom(item.fetchOffset, isolation), item.bytesMax)
+    }
+    return bytes >= bytesMin
+  }
+
+  #finish(): void {
+    this.#timer?.cancel()
+    for (const partition of this.#watched) partition.unwatch(this)
+    this.#done()
+  }
+}
