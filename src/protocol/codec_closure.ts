@@ -5,7 +5,8 @@
 import { defaultMaker, defaultTest } from './defaults.ts'
 import { ProtocolError } from './protocol_error.ts'
 import type { Reader } from './reader.ts'
-import type { AnyField, Fields, FieldSpec, Message, VersionRange } from './schema.ts'
+import { includesVersion, isOptional } from './schema.ts'
+import type { AnyField, Fields, FieldSpec, Message } from './schema.ts'
 import { stringBytesMax, type Writer } from './writer.ts'
 
 /** A tagged field that the declaration does not know. */
@@ -72,6 +73,13 @@ export function closureCodec(message: Message, version: number, options: Closure
   return { encode: write, decode: read, bytesMin }
 }
 
+/** The fewest bytes that a value of this field can take in an array of the message at this version. */
+export function elementBytesMin(message: Message, version: number, element: AnyField): number {
+  const options: ClosureOptions = { unknownTags: 'skip', traced: false }
+  const context = { message: message.name, version, flexible: version >= message.flexible, options }
+  return valueCodec('element', element.spec, context).bytesMin
+}
+
 function invalid(expected: string, value: unknown): ProtocolError {
   return new ProtocolError('INVALID_VALUE', `${expected} is needed, not ${value === null ? 'null' : typeof value}`)
 }
@@ -105,10 +113,6 @@ function asBytes(value: unknown): Uint8Array {
   throw invalid('A Uint8Array', value)
 }
 
-function includes(range: VersionRange | undefined, version: number): boolean {
-  return range !== undefined && version >= range.from && version <= range.until
-}
-
 function structCodec(fields: Fields, context: Context): TypeCodec {
   const parts = Object.entries(fields).map(([name, field]) => partCodec(name, field, context))
   const tagged = parts.flatMap((part) => part.tagged ?? []).toSorted((left, right) => left.tag - right.tag)
@@ -133,7 +137,7 @@ function structCodec(fields: Fields, context: Context): TypeCodec {
 function partCodec(name: string, { spec }: AnyField, context: Context): PartCodec {
   const makeDefault = defaultMaker(spec)
   const isDefault = defaultTest(spec)
-  if (!includes(spec.versions, context.version)) {
+  if (!includesVersion(spec.versions, context.version)) {
     const write = absentWriter(name, spec, isDefault, context)
     return { name, read: makeDefault, write, bytesMin: 0, tagged: undefined }
   }
@@ -153,12 +157,6 @@ function partCodec(name: string, { spec }: AnyField, context: Context): PartCode
 }
 
 function writeNothing(): void {}
-
-/** Only a field of every version without a default of its own is required. */
-function isOptional(spec: FieldSpec): boolean {
-  const { from, until } = spec.versions
-  return spec.defaultValue !== undefined || from > 0 || until !== Number.POSITIVE_INFINITY
-}
 
 function withDefault(write: Write, makeDefault: () => unknown): Write {
   return (writer, value) => write(writer, value === undefined ? makeDefault() : value)
@@ -200,7 +198,7 @@ function located<T>(place: string, action: () => T): T {
 
 /** A type with or without null, by the version. */
 function valueCodec(name: string, spec: FieldSpec, context: Context): TypeCodec {
-  const nullable = includes(spec.nullableVersions, context.version)
+  const nullable = includesVersion(spec.nullableVersions, context.version)
   const type = typeCodec(spec, nullable, context)
   if (nullable || spec.nullableVersions === undefined) return type
   const message = `${name} must not be null in version ${context.version} of ${context.message}`

@@ -1,9 +1,11 @@
-// Owns the way from a declared message to its codec at one version, and the cache of codecs. What is behind the codec
-// (closures) is nobody else's business.
+// Owns the way from a declared message to its codec at one version, and the cache of codecs. What is behind the codec is
+// nobody else's business: emitted source where the process allows it, and closures, which are the reference, where it
+// does not, where unknown tags are kept, and wherever the emitted code gives up.
 
-import { closureCodec, type ClosureCodec, type ClosureOptions } from './codec_closure.ts'
+import { closureCodec, elementBytesMin, type ClosureCodec, type ClosureOptions } from './codec_closure.ts'
+import { emittedCodec, gaveUp, mayEmit } from './codec_emit.ts'
 import { ProtocolError } from './protocol_error.ts'
-import { Reader } from './reader.ts'
+import type { Reader } from './reader.ts'
 import type { Decoded, Encodable, Message } from './schema.ts'
 import { Writer } from './writer.ts'
 
@@ -47,7 +49,10 @@ function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): Any
     throw new ProtocolError('UNSUPPORTED_VERSION', text)
   }
   const options: ClosureOptions = { unknownTags: keep, traced: false }
-  const { encode, decode } = closureCodec(message, version, options)
+  const emits = keep === 'skip' && mayEmit()
+  const { encode, decode } = emits
+    ? emittedCodec(message, version, (element) => elementBytesMin(message, version, element))
+    : closureCodec(message, version, options)
   let tracedCodec: ClosureCodec | undefined
   const traced = (): ClosureCodec => (tracedCodec ??= closureCodec(message, version, { ...options, traced: true }))
   return {
@@ -62,25 +67,40 @@ function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): Any
       const start = reader.position
       try {
         return decode(reader)
-      } catch (error) {
-        throw explained(message, version, error, () => traced().decode(new Reader(reader.bytes, start)))
+      } catch {
+        reader.position = start
+        return decodeAgain(message, version, reader, traced())
       }
     }
   }
 }
 
+/** What the reference makes of bytes that were given up: nearly always an error, with the path of its field. */
+function decodeAgain(message: Message, version: number, reader: Reader, reference: ClosureCodec): unknown {
+  try {
+    return reference.decode(reader)
+  } catch (error) {
+    throw located(message, version, error)
+  }
+}
+
 /** The error with the path of its field, which only a second, slower attempt knows. */
 function explained(message: Message, version: number, error: unknown, again: () => unknown): unknown {
-  if (!(error instanceof ProtocolError)) return error
   let found = error
   try {
     again()
   } catch (second) {
-    if (second instanceof ProtocolError) found = second
+    found = second
   }
-  const { field, offset } = found
+  if (found === gaveUp) return new Error(`The two codecs of ${message.name} v${version} do not agree`)
+  return located(message, version, found)
+}
+
+function located(message: Message, version: number, error: unknown): unknown {
+  if (!(error instanceof ProtocolError)) return error
+  const { code, field, offset } = error
   const where = `${message.name} v${version}${field === undefined ? '' : ` at ${field}`}`
-  return new ProtocolError(found.code, `${where}: ${found.message}`, {
+  return new ProtocolError(code, `${where}: ${error.message}`, {
     ...(field === undefined ? {} : { field }),
     ...(offset === undefined ? {} : { offset })
   })

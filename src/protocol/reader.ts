@@ -9,17 +9,32 @@ const base64UrlAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 /** Longest string that is tried as ASCII, byte by byte, before the decoder is called: calling it costs about that much. */
 const asciiBytesMax = 32
 
+/** Bytes that are all there, as text. Bytes that are not UTF-8 become U+FFFD, as in Java. */
+export function textAt(bytes: Uint8Array, start: number, length: number): string {
+  if (length <= asciiBytesMax) {
+    let text = ''
+    let i = 0
+    for (; i < length; i++) {
+      const byte = bytes[start + i]!
+      if (byte > 0x7f) break
+      text += String.fromCharCode(byte)
+    }
+    if (i === length) return text
+  }
+  return utf8.decode(bytes.subarray(start, start + length))
+}
+
 /** Reads from a view, forwards only. Views that it hands out share the memory of what is read. */
 export class Reader {
   readonly bytes: Uint8Array
-  readonly #view: DataView
+  readonly view: DataView
   /** Position of the next byte. */
   position: number
   readonly end: number
 
   constructor(bytes: Uint8Array, position = 0) {
     this.bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.position = position
     this.end = bytes.byteLength
   }
@@ -33,31 +48,31 @@ export class Reader {
   }
 
   int8(): number {
-    return this.#view.getInt8(this.#take(1))
+    return this.view.getInt8(this.#take(1))
   }
 
   int16(): number {
-    return this.#view.getInt16(this.#take(2))
+    return this.view.getInt16(this.#take(2))
   }
 
   int32(): number {
-    return this.#view.getInt32(this.#take(4))
+    return this.view.getInt32(this.#take(4))
   }
 
   int64(): bigint {
-    return this.#view.getBigInt64(this.#take(8))
+    return this.view.getBigInt64(this.#take(8))
   }
 
   uint16(): number {
-    return this.#view.getUint16(this.#take(2))
+    return this.view.getUint16(this.#take(2))
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#take(4))
+    return this.view.getUint32(this.#take(4))
   }
 
   float64(): number {
-    return this.#view.getFloat64(this.#take(8))
+    return this.view.getFloat64(this.#take(8))
   }
 
   /** An unsigned varint of at most 32 bits, in at most five bytes. */
@@ -65,18 +80,18 @@ export class Reader {
     const start = this.position
     let value = 0
     for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.#view.getUint8(this.#take(1))
+      const byte = this.view.getUint8(this.#take(1))
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) return value
     }
-    const last = this.#view.getUint8(this.#take(1))
+    const last = this.view.getUint8(this.#take(1))
     if (last > 0x0f) throw new ProtocolError('MALFORMED', 'A varint has more than 32 bits', { offset: start })
     return (value | (last << 28)) >>> 0
   }
 
   uuid(): Uuid {
     const start = this.#take(16)
-    const view = this.#view
+    const view = this.view
     if (view.getInt32(start) === 0 && view.getInt32(start + 4) === 0) {
       if (view.getInt32(start + 8) === 0 && view.getInt32(start + 12) === 0) return zeroUuid
     }
@@ -117,18 +132,7 @@ export class Reader {
 
   /** The next `length` bytes as text. Bytes that are not UTF-8 become U+FFFD, as in Java. */
   text(length: number): string {
-    const start = this.#take(length)
-    if (length <= asciiBytesMax) {
-      let text = ''
-      let i = 0
-      for (; i < length; i++) {
-        const byte = this.#view.getUint8(start + i)
-        if (byte > 0x7f) break
-        text += String.fromCharCode(byte)
-      }
-      if (i === length) return text
-    }
-    return utf8.decode(this.bytes.subarray(start, start + length))
+    return textAt(this.bytes, this.#take(length), length)
   }
 
   /** The next `length` bytes, as a view. */

@@ -205,3 +205,14 @@ export function array<D, E>(element: Field<D, E, boolean>): Field<readonly D[], 
 export function struct<const F extends Fields>(fields: F): Field<DecodedFields<F>, EncodableFields<F>, false> {
   return field({ kind: 'struct', fields })
 }
+
+/** Whether a range has a version; no range has none. */
+export function includesVersion(range: VersionRange | undefined, version: number): boolean {
+  return range !== undefined && version >= range.from && version <= range.until
+}
+
+/** Only a field of every version without a default of its own is required. */
+export function isOptional(spec: FieldSpec): boolean {
+  const { from, until } = spec.versions
+  return spec.defaultValue !== undefined || from > 0 || until !== Number.POSITIVE_INFINITY
+}
