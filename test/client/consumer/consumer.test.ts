@@ -2,7 +2,7 @@
 // damaged at will.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nodeRuntime } from 'kafka-once/runtime'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Consumer } from '../../../src/client/consumer/consumer.ts'
 import type { ConsumedBatch } from '../../../src/client/consumer/consumed_batch.ts'
 import type { ConsumerOptions } from '../../../src/client/consumer/options.ts'
@@ -127,9 +127,10 @@ describe('a consumer hands out', () => {
     const loop = (async () => {
       for await (const batch of consumer.batches()) seen.push(...text(batch))
     })()
-    await sleep(30)
+    const seenAll = (count: number) => vi.waitFor(() => expect(seen).toHaveLength(count), { timeout: 10_000 })
+    await seenAll(1)
     await log.append(['b'])
-    await sleep(30)
+    await seenAll(2)
     await consumer.close()
     await loop
     expect(seen).toEqual(['a', 'b'])
@@ -215,6 +216,7 @@ describe('a consumer goes on by itself', () => {
     // `b` and `c` were fetched ahead; the new leader never had `c`.
     log.elect(2, 2n)
     await log.append(['C'])
+    await vi.waitFor(() => expect(cluster.count('OffsetForLeaderEpoch')).toBeGreaterThan(0), { timeout: 10_000 })
     await sleep(50)
     expect(text((await batches.next()).value!)).toEqual(['b'])
     expect(text((await batches.next()).value!)).toEqual(['C'])
@@ -240,9 +242,9 @@ describe('a consumer never moves silently', () => {
   })
 
   test.each([
-    ['earliest', 1n],
-    ['latest', 2n]
-  ] as const)('but resets where offsetReset is %s', async (offsetReset, position) => {
+    ['earliest', ['b']],
+    ['latest', []]
+  ] as const)('but resets where offsetReset is %s', async (offsetReset, expected) => {
     const cluster = new FakeCluster()
     const log = cluster.createTopic('t')
     await log.append(['a'])
@@ -250,11 +252,12 @@ describe('a consumer never moves silently', () => {
     log.batches.shift()
     log.startOffset = 1n
     await using consumer = await start(cluster, { offsetReset }, 99n)
-    await consumer.poll({ waitMs: 30 })
-    expect(consumer.position('t', 0)).toBe(2n)
-    await consumer.seek('t', 0, position)
-    const batches = await consumer.poll({ waitMs: 30 })
-    expect(batches.flatMap(text)).toEqual(offsetReset === 'earliest' ? ['b'] : [])
+    const seen: string[] = []
+    while (consumer.position('t', 0) !== 2n) seen.push(...(await consumer.poll({ waitMs: 30 })).flatMap(text))
+    expect(seen).toEqual(expected)
+    await consumer.seek('t', 0, offsetReset)
+    expect(await take(consumer, expected.length)).toEqual(expected)
+    expect(await consumer.poll({ waitMs: 30 })).toEqual([])
   })
 
   test('back to the end of a truncated log: it names epoch and offsets', async () => {
@@ -432,8 +435,8 @@ describe('a consumer does what it is told', () => {
       return partition
     }
     await using consumer = await start(cluster, { bufferedBytesMax: 20_000, partitionFetchBytesMax: 5_000 })
+    await vi.waitFor(() => expect(sentBytes).toBeGreaterThanOrEqual(10_000), { timeout: 10_000 })
     await sleep(100)
-    expect(sentBytes).toBeGreaterThanOrEqual(10_000)
     expect(sentBytes).toBeLessThanOrEqual(20_000)
     expect((await take(consumer, 200)).length).toBe(200)
   })

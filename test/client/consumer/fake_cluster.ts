@@ -2,7 +2,7 @@
 // that can be cut, and replies that a test can refuse or hold back. Answers only what a consumer asks.
 import { assignBatchOffset, encodeMarkerBatch, errorCode, RecordBatchBuilder, zeroUuid } from 'kafka-once/protocol'
 import type { ApiName, EncodableRequestOf, RequestOf, ResponseOf } from 'kafka-once/protocol'
-import { nodeRuntime } from 'kafka-once/runtime'
+import { handled, nodeRuntime } from 'kafka-once/runtime'
 import type { Runtime } from 'kafka-once/runtime'
 import type {
   Channel,
@@ -152,7 +152,7 @@ export class FakeCluster implements Cluster {
     const version = Math.min(api === 'Fetch' ? this.fetchVersion : 99, options.versionMax ?? 99)
     const full = typeof body === 'function' ? body(version) : body
     this.requests.push({ nodeId, api, body: full })
-    const answer = this.answer(nodeId, api, full, options.signal)
+    const answer = handled(Promise.resolve(this.answer(nodeId, api, full, options.signal)))
     await this.beforeReply(api, nodeId)
     options.signal?.throwIfAborted()
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the fields that a consumer reads are there
