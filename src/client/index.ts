@@ -34,6 +34,7 @@ export type {
   Verdict,
   Witness
 } from './transaction/prepared.ts'
+export { partitionOfGroup } from './transaction/proof.ts'
 export { isSameEntry, ledgerGroupOf, readLedger, readSettledLedger } from './transaction/witness.ts'
 export type { LedgerEntry, ReadLedgerOptions } from './transaction/witness.ts'
 

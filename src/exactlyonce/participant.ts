@@ -76,8 +76,12 @@ export interface TransactionParticipant {
    * again from `recoverAndCommit` after this call.
    */
   fence(retained: readonly RetainedCheckpoint[]): Promise<void>
-  /** After `fence`: compares what is committed with the chosen checkpoint (undefined: the store was empty). */
-  verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding>
+  /**
+   * After `fence`: compares what is committed with the chosen checkpoint (undefined: the store was empty). `isNewest`
+   * asks the store whether recovery still knows its newest checkpoint. As long as it does, no earlier run has committed
+   * one that recovery does not know: each is durable first.
+   */
+  verify(chosen: RetainedCheckpoint | undefined, isNewest: () => Promise<boolean>): Promise<LedgerFinding>
   /**
    * The run begins from this checkpoint. Its own checkpoints are numbered from `firstCheckpointId` on, without a gap;
    * ids of a job never repeat. The first one of a new job is 0: it is taken before the first record.

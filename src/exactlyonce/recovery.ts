@@ -59,7 +59,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     const settlement = await settle(context, contents, newest, told)
     for (const participant of participants) await participant.fence(allRetained(contents, participant))
     await faultPoint(context, 'recovery.fenced')
-    const verified = await verify(context, settlement.chosen)
+    const verified = await verify(context, settlement.chosen, newest)
     if ('unexplained' in verified) {
       const reloaded = await store.load()
       if (isSame(reloaded.checkpoints.at(-1), newest)) throw new LedgerMismatchError(verified.unexplained)
@@ -236,13 +236,15 @@ function allRetained(contents: StoreContents, participant: TransactionParticipan
 }
 
 async function verify(
-  { participants }: RecoveryContext,
-  chosen: Checkpoint | undefined
+  { participants, store }: RecoveryContext,
+  chosen: Checkpoint | undefined,
+  newest: Checkpoint | undefined
 ): Promise<{ readonly unexplained: string } | { readonly checkpointIdMax: number }> {
+  const isNewest = async (): Promise<boolean> => isSame((await store.load()).checkpoints.at(-1), newest)
   const unexplained: string[] = []
   let checkpointIdMax = -1
   for (const participant of participants) {
-    const finding = await participant.verify(chosen && retained(chosen, participant))
+    const finding = await participant.verify(chosen && retained(chosen, participant), isNewest)
     if (finding.kind === 'unexplained') unexplained.push(`${participant.name}: ${finding.details}`)
     else checkpointIdMax = Math.max(checkpointIdMax, finding.checkpointIdMax)
   }

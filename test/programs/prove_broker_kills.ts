@@ -1,4 +1,5 @@
-// The whole proof of broker kills: the only broker dies right after it answered a commit, again and again.
+// The whole proof of broker kills: the only broker dies right after it answered a commit, or an abort of what a process
+// left open, in turn.
 //
 //   npm run prove:broker-kills -- [--kills 20] [--seed N] [--versions 2]
 //
@@ -21,9 +22,11 @@ const seed = Number(values.seed)
 const summary = new Summary('broker kills', seed)
 const all: BrokerKill[] = []
 
-function onKill({ answer, process: itself, repaired }: BrokerKill, number: number): void {
+function onKill({ at, answer, process: itself, repaired }: BrokerKill, number: number): void {
   const found = repaired.length === 0 ? 'no marker was missing' : `repaired: ${repaired.join(', ')}`
-  console.log(`kill ${number}: the answer ${answer}, the process ${itself}; ${found}`)
+  console.log(
+    `kill ${number} at a${at === 'abort' ? 'n abort' : ' commit'}: the answer ${answer}, the process ${itself}; ${found}`
+  )
 }
 
 for (const transactionVersion of versionsOf(values.versions)) {

@@ -1,7 +1,8 @@
-// The only broker dies by kill -9 in the moment in which it has answered a commit. A real one then often leaves a
-// partition without its marker (KAFKA-20734), and nobody but the engine repairs that. Owns one run of such kills under a
-// pipeline whose input never stops; a proxy in front of the broker sees the answer and kills before passing it on.
-import { apis, decodeRequest, decodeResponse } from 'kafka-once/protocol'
+// The only broker dies by kill -9 in the moment in which it has answered a commit, or has begun to abort what a dead
+// process left open. A real one then often leaves a partition without its marker (KAFKA-20734), and nobody but the engine
+// repairs that. Owns one run of such kills under a pipeline whose input never stops; a proxy in front of the broker sees
+// the answer and kills before passing it on.
+import { apis, decodeRequest, decodeResponse, errorCode } from 'kafka-once/protocol'
 import { quickRestart } from '../broker/broker.ts'
 import { patienceMs } from '../faults/pipeline.ts'
 import type { Pipeline } from '../faults/pipeline.ts'
@@ -12,6 +13,8 @@ import { startProxiedBroker } from '../proxy/tcp_proxy.ts'
 import type { Frame, ProxiedBroker } from '../proxy/tcp_proxy.ts'
 
 export interface BrokerKill {
+  /** Where the broker dies: when it has decided a commit; or an abort, which the next process's recovery asks for. */
+  readonly at: 'commit' | 'abort'
   /** Whether the client still got the answer that the broker gave last. */
   readonly answer: 'arrives' | 'is lost'
   /** Whether the pipeline's process lived on, or was killed with the broker and started again. */
@@ -63,10 +66,15 @@ async function killInTurn(
   const done: BrokerKill[] = []
   let pipeline = site.start({ parallelism: dice.between(1, 2) })
   for (let number = 1; number <= kills; number++) {
-    const kill = { answer: dice.pick(['arrives', 'is lost'] as const), process: dice.pick(['lives', 'dies'] as const) }
+    const kill = {
+      at: number % 2 === 0 ? ('abort' as const) : ('commit' as const),
+      answer: dice.pick(['arrives', 'is lost'] as const),
+      process: dice.pick(['lives', 'dies'] as const)
+    }
     await untilNextCheckpoint(pipeline)
     const before = repairs.length
-    await killAtAnswer(cluster, kill.answer)
+    if (kill.at === 'commit') await killAtAnswer(cluster, kill.answer)
+    else pipeline = await killAtAbort(cluster, site, pipeline, kill.answer)
     if (kill.process === 'dies') await pipeline.kill()
     await cluster.broker.start()
     if (kill.process === 'dies') pipeline = site.start({ parallelism: dice.between(1, 2) })
@@ -77,6 +85,25 @@ async function killInTurn(
   return done
 }
 
+/**
+ * Lets a process die with a transaction that holds its witness and is not sealed, and kills the broker when it has begun
+ * to abort that for the next process, which it answers.
+ */
+async function killAtAbort(
+  cluster: ProxiedBroker,
+  site: Site,
+  running: Pipeline,
+  answer: BrokerKill['answer']
+): Promise<Pipeline> {
+  await running.kill()
+  const dying = site.start({ order: { point: 'wire.TxnOffsetCommit.answered', phase: 'run', hit: 2, action: 'kill' } })
+  await dying.untilGone()
+  const killing = killAt(cluster, { apiKey: apis.InitProducerId.key, when: isAborting }, answer)
+  const next = site.start()
+  await killing
+  return next
+}
+
 export async function untilNextCheckpoint(pipeline: Pipeline): Promise<void> {
   const before = pipeline.all('checkpoint').length
   const next = () => (pipeline.all('checkpoint').length > before + 1 ? true : undefined)
@@ -84,10 +111,8 @@ export async function untilNextCheckpoint(pipeline: Pipeline): Promise<void> {
 }
 
 /** Kills the broker when it answers the next commit with 0, and waits until it is gone. */
-export async function killAtAnswer(
-  { broker, proxies: [proxy] }: ProxiedBroker,
-  answer: BrokerKill['answer']
-): Promise<void> {
+export async function killAtAnswer(cluster: ProxiedBroker, answer: BrokerKill['answer']): Promise<void> {
+  const [proxy] = cluster.proxies
   const commits = new Set<number>()
   const watching = proxy?.intercept({
     apiKey: apis.EndTxn.key,
@@ -97,23 +122,36 @@ export async function killAtAnswer(
       return false
     }
   })
+  const isCommitted = (frame: Frame): boolean => commits.has(frame.correlationId) && codeOf('EndTxn', frame) === 0
+  try {
+    await killAt(cluster, { apiKey: apis.EndTxn.key, when: isCommitted }, answer)
+  } finally {
+    watching?.cancel()
+  }
+}
+
+/** Kills the broker at the first such answer, and waits until it is gone. */
+async function killAt(
+  { broker, proxies: [proxy] }: ProxiedBroker,
+  { apiKey, when }: { readonly apiKey: number; readonly when: (frame: Frame) => boolean },
+  answer: BrokerKill['answer']
+): Promise<void> {
   const killing = proxy?.intercept({
     direction: 'response',
-    apiKey: apis.EndTxn.key,
+    apiKey,
     fate: answer === 'arrives' ? 'pass' : 'cut',
     when: (frame) => {
-      const isAnswered = commits.has(frame.correlationId) && isDone(frame)
-      if (isAnswered) process.kill(broker.pid(), 'SIGKILL')
-      return isAnswered
+      const isIt = when(frame)
+      if (isIt) process.kill(broker.pid(), 'SIGKILL')
+      return isIt
     }
   })
   const deadline = AbortSignal.timeout(patienceMs)
   try {
     await Promise.race([killing?.first, untilAborted(deadline)])
-    if (deadline.aborted) throw new Error('no commit was answered')
+    if (deadline.aborted) throw new Error('no such answer came')
     await broker.kill()
   } finally {
-    watching?.cancel()
     killing?.cancel()
   }
 }
@@ -127,8 +165,12 @@ function isCommit({ bytes }: Frame): boolean {
   return api === 'EndTxn' && body.committed
 }
 
-function isDone({ bytes, version }: Frame): boolean {
-  return decodeResponse('EndTxn', version, bytes.subarray(4)).body.errorCode === 0
+function isAborting(frame: Frame): boolean {
+  return codeOf('InitProducerId', frame) === errorCode.CONCURRENT_TRANSACTIONS
+}
+
+function codeOf(api: 'EndTxn' | 'InitProducerId', { bytes, version }: Frame): number {
+  return decodeResponse(api, version, bytes.subarray(4)).body.errorCode
 }
 
 /** Markers that a client writes: brokers send theirs over a listener of their own. The list grows as they come. */

@@ -44,14 +44,13 @@ export async function judge(
   if (foreign !== undefined) return { kind: 'foreignHandle', evidence: foreign }
   const scanned = await scanAll(cluster, target, clock, evidence)
   if (scanned !== undefined) return scanned
+  const fenced = (): Verdict => ({ kind: 'fenced', evidence: evidence.join('; ') })
   if (target.witness !== null && limits.mayInitProducerId) {
     const settled = await judgeByLedger(cluster, target, target.witness, clock, evidence)
-    if (settled !== undefined) return settled
-  } else {
-    const told = judgeByState(target, described)
-    if (told !== undefined) return told
+    if (settled !== 'pending') return settled ?? fenced()
   }
-  return { kind: 'fenced', evidence: evidence.join('; ') }
+  // Nothing is left but what the coordinator held before InitProducerId.
+  return judgeByState(target, described) ?? fenced()
 }
 
 /** Whether the ledger shows the witness, which only its own commit can bring about. */
@@ -185,15 +184,21 @@ async function judgeByLedger(
   witness: Witness,
   clock: Clock,
   evidence: string[]
-): Promise<Verdict | undefined> {
+): Promise<Verdict | 'pending' | undefined> {
   const { transactionalId, transactionTimeoutMs } = target
   const init = await initProducerId(cluster, transactionalId, transactionTimeoutMs, undefined, clock.left())
   if (init.errorCode !== errorCode.NONE) {
     evidence.push(`InitProducerId was refused with ${errorByCode(init.errorCode).name}`)
     return undefined
   }
-  const entry = await readSettledLedger(cluster, witness, clock.left())
-  if (entry.kind === 'unreadable' || entry.kind === 'unstable') {
+  const limits = clock.left()
+  const unstableMsMax = Math.min(markerWaitMs, limits.deadlineMs)
+  const entry = await readSettledLedger(cluster, witness, { ...limits, unstableMsMax })
+  if (entry.kind === 'unstable') {
+    evidence.push(`the ledger ${witness.groupId} has no marker of its end`)
+    return 'pending'
+  }
+  if (entry.kind === 'unreadable') {
     evidence.push(`the ledger ${witness.groupId} cannot be read any more`)
     return undefined
   }

@@ -7,6 +7,7 @@ import { keyOfPartition } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
+import type { Attempt } from '../retry.ts'
 import type { Witness } from './prepared.ts'
 import { newRandomId } from './random_id.ts'
 
@@ -73,6 +74,13 @@ function toEntry(groupCode: number, stored: StoredOffset | undefined): LedgerEnt
 const unchangedMs = 1_000
 const unchangedStepMs = 100
 
+export interface SettledLedgerOptions {
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+  /** A witness that is still pending after this time is told as `unstable`, milliseconds; at the deadline where absent. */
+  readonly unstableMsMax?: number
+}
+
 /**
  * Reads the witness so that the answer cannot come from a coordinator that was superseded: a mark is stored in the same
  * group first, on another partition, and must be in the same answer. To be called after InitProducerId has answered on
@@ -82,25 +90,39 @@ const unchangedStepMs = 100
 export async function readSettledLedger(
   cluster: Cluster,
   witness: WitnessPlace,
-  limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
+  limits: SettledLedgerOptions
 ): Promise<LedgerEntry> {
   const { runtime, logger, retryBackoffMs, retryBackoffMsMax } = cluster
   const { groupId } = witness
   const what = `Reading the witness in ${groupId}`
+  const patientUntilMs = runtime.monotonicMs() + (limits.unstableMsMax ?? Infinity)
   const isStableKnown = await supportsRequireStable(cluster, groupId, limits.signal)
-  const options = { ...limits, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax, what, logger }
-  return retry(runtime, options, async (leftMs) => {
+  const { deadlineMs, signal } = limits
+  const options = { deadlineMs, signal, backoffMs: retryBackoffMs, backoffMsMax: retryBackoffMsMax, what, logger }
+  return retry(runtime, options, async (leftMs): Promise<Attempt<LedgerEntry>> => {
     const own = { deadlineMs: leftMs, signal: limits.signal }
+    // Only an answer that was asked for after the wait tells that the witness is still pending.
+    const isLastLook = runtime.monotonicMs() >= patientUntilMs
     const mark = await storeMark(cluster, witness, own)
     if (mark.errorCode !== errorCode.NONE) return { done: { kind: 'unreadable', errorCode: mark.errorCode } }
     const entry = await readBehindMark(cluster, witness, mark, isStableKnown, own)
-    if (entry === undefined || entry.kind === 'unstable') {
-      const reason =
-        entry === undefined ? 'the answer is older than what was just stored' : 'a transaction is open there'
-      return { again: new KafkaError('INVALID_STATE', `${what}: ${reason}.`, { retriable: true }) }
+    if (entry === undefined) {
+      const message = `${what}: the answer is older than what was just stored.`
+      return { again: new KafkaError('INVALID_STATE', message, { retriable: true }) }
     }
+    if (entry.kind === 'unstable' && !isLastLook) return { again: stillPending(what) }
+    if (entry.kind === 'unstable') return { done: entry }
     if (isStableKnown || (await isUnchanged(cluster, witness, entry, own))) return { done: entry }
     return { again: new KafkaError('INVALID_STATE', `${what}: it has just changed.`, { retriable: true }) }
+  })
+}
+
+function stillPending(what: string): KafkaError {
+  return new KafkaError('INVALID_STATE', `${what}: a transaction is open there.`, {
+    retriable: true,
+    nextStep:
+      'See whether another producer of the id is at work. If none is, the end of a transaction was not written to ' +
+      '__consumer_offsets (KAFKA-20734): a principal with READ on that topic and CLUSTER_ACTION can find and repair it.'
   })
 }
 

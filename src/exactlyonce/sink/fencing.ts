@@ -13,6 +13,8 @@ export interface KnownIds {
   readonly transactionalIds: readonly string[]
   /** Producer ids under which these ids wrote. */
   readonly producerIds: readonly bigint[]
+  /** Those of them whose last transaction is committed, as far as the cluster tells. */
+  readonly committedProducerIds: readonly bigint[]
 }
 
 /** Brokers are asked for no longer than this: the checkpoints name the ids as well, if they are readable. */
@@ -42,10 +44,14 @@ export async function knownTransactionalIds(
       add(transactionalId, BigInt(producerId))
     }
   }
-  for (const { transactionalId, producerId } of await listed(cluster, namePrefixOfTask(prefix, task), signal)) {
-    add(transactionalId, producerId)
+  const listedNow = await listed(cluster, namePrefixOfTask(prefix, task), signal)
+  for (const { transactionalId, producerId } of listedNow) add(transactionalId, producerId)
+  const committed = listedNow.filter(({ state }) => state === 'CompleteCommit' || state === 'PrepareCommit')
+  return {
+    transactionalIds: [...transactionalIds],
+    producerIds: [...producerIds],
+    committedProducerIds: committed.map(({ producerId }) => producerId)
   }
-  return { transactionalIds: [...transactionalIds], producerIds: [...producerIds] }
 }
 
 // A cluster that cannot list (before Kafka 3.0) or does not answer in time leaves what the checkpoints name.

@@ -1,7 +1,7 @@
 // All Kafka sinks of a job on one cluster as one participant: one transaction per checkpoint, on the next free id of a
 // small pool. Decides what is sent when; the transactions themselves, their verdicts and proofs are the client's.
 // Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
-import { assert, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
+import { assert, KafkaError, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
 import type { Cluster, PreparedTransaction, SettleOptions, Transaction, Verdict } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { ParticipantContext, StateValue } from '../functions.ts'
@@ -15,7 +15,8 @@ import type {
 import { initializeIds, knownTransactionalIds } from './fencing.ts'
 import { decodeRecorded, encodeRecorded, explainWitnesses, readWitnesses } from './ledger.ts'
 import type { LedgerPlace } from './ledger.ts'
-import { findOpenTransactions, abortHanging } from './open_transactions.ts'
+import { abortHanging, findOpenTransactions, partitionsOfLedgers, partitionsOfTopic } from './open_transactions.ts'
+import type { OpenTransaction } from './open_transactions.ts'
 import { packHandle, unpackHandle } from './packed_handle.ts'
 import { proveCommitted, settleByAbort, settleByCommit } from './settlement.ts'
 import type { SettlementOptions, TransactionOutcome } from './settlement.ts'
@@ -37,6 +38,9 @@ export interface KafkaTransaction {
 /** A job in one process has one task. */
 const task = 0
 
+/** Kafka's error code TOPIC_AUTHORIZATION_FAILED. */
+const topicAuthorizationFailed = 29
+
 export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<KafkaTransaction> {
   readonly settings: SinkSettings
   readonly #cluster: Cluster
@@ -47,6 +51,8 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   #transactionalIds: readonly string[] = []
   /** Producer ids under which earlier runs wrote, each with the epoch below which they did. */
   #formerProducers: ReadonlyMap<bigint, number> = new Map()
+  /** Those of them whose last transaction was committed when they were shut out. */
+  readonly #committedProducers = new Set<bigint>()
   /** By slot: what the ledger showed last. */
   readonly #witnesses = new Map<number, string | null>()
   /** Topics in which nothing of an earlier run is open any more. */
@@ -112,6 +118,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     this.#pool = this.#newPool(this.#place)
     const { prefix } = this.settings
     const known = await knownTransactionalIds(this.#cluster, { prefix, task }, retained, options)
+    for (const producerId of known.committedProducerIds) this.#committedProducers.add(producerId)
     const { slots } = this.#pool
     const others = known.transactionalIds.filter((id) => !slots.some((slot) => slot.transactionalId === id))
     const producers = [
@@ -155,7 +162,9 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     return new TransactionalProducer(this.#cluster, { ...producer, transactionalId, transactionTimeoutMs, ledger })
   }
 
-  async verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding> {
+  async verify(chosen: RetainedCheckpoint | undefined, isNewest: () => Promise<boolean>): Promise<LedgerFinding> {
+    const hanging = await this.#endPendingWitnesses(chosen, isNewest)
+    if (hanging !== undefined) return { kind: 'unexplained', details: hanging }
     const places = [this.#place]
     const recorded = chosen?.snapshot === undefined ? undefined : decodeRecorded(chosen.snapshot.recorded)
     if (recorded !== undefined && !samePlace(recorded.place, this.#place)) places.push(recorded.place)
@@ -167,6 +176,40 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
       if (samePlace(place, this.#place)) this.#witnesses.set(this.#slotNumber(transactionalId), randomId)
     }
     return explainWitnesses(found, chosen, { prefix, task })
+  }
+
+  // A witness whose transaction ended without a marker there stays pending, and the ledger cannot be read. Where it must
+  // have been aborted, the marker is written. Answers why it may have been committed, where that is so.
+  async #endPendingWitnesses(
+    chosen: RetainedCheckpoint | undefined,
+    isNewest: () => Promise<boolean>
+  ): Promise<string | undefined> {
+    const options = this.#recoveryOptions()
+    const open = await this.#pendingWitnesses()
+    const [first] = open
+    if (first === undefined) return undefined
+    const { topic, partition, startOffset, producerId } = first
+    const what = `a witness of producerId ${producerId} is pending in ${topic}-${partition} from offset ${startOffset} on`
+    if (chosen === undefined) return `${what}, but the store is empty`
+    const committed = open.find((one) => this.#committedProducers.has(one.producerId))
+    if (committed !== undefined) {
+      return `${what}, and the last transaction of producerId ${committed.producerId} was committed`
+    }
+    if (!(await isNewest())) return `${what}, and there is a newer checkpoint than ${chosen.checkpointId}`
+    await abortHanging(this.#cluster, open, options)
+    return undefined
+  }
+
+  async #pendingWitnesses(): Promise<readonly OpenTransaction[]> {
+    const options = this.#recoveryOptions()
+    try {
+      const partitions = await partitionsOfLedgers(this.#cluster, this.#transactionalIds, options.signal)
+      return await findOpenTransactions(this.#cluster, partitions, this.#formerProducers, options)
+    } catch (error) {
+      // Few may look into that topic. What is pending there shows when the ledger is read.
+      if (error instanceof KafkaError && error.kafkaCode === topicAuthorizationFailed) return []
+      throw error
+    }
   }
 
   #slotNumber(transactionalId: string): number {
@@ -197,7 +240,8 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
 
   async #clean(topic: string): Promise<void> {
     const options = this.#recoveryOptions()
-    const open = await findOpenTransactions(this.#cluster, topic, this.#formerProducers, options)
+    const partitions = await partitionsOfTopic(this.#cluster, topic, options.signal)
+    const open = await findOpenTransactions(this.#cluster, partitions, this.#formerProducers, options)
     // The ledger was verified: what committed is in the checkpoint and proven, so what is still open was aborted.
     if (open.length > 0) await abortHanging(this.#cluster, open, options)
   }

@@ -1,7 +1,15 @@
-// What earlier producers of this job still hold open in a topic although their ids were initialized since: transactions
-// whose marker the coordinator left out because the partition had no leader at that moment (KAFKA-20734). Owns finding
-// and ending them before anything new is written there.
-import { describeProducers, keyOfPartition, KafkaError, retry, writeTxnMarkers } from '../../client/index.ts'
+// What earlier producers of this job still hold open in partitions although their ids were initialized since:
+// transactions whose marker the coordinator left out because the partition had no leader at that moment (KAFKA-20734).
+// Owns finding them, in topics and where the ledger is kept, and ending them before anything new is written there.
+import {
+  describeProducers,
+  keyOfPartition,
+  KafkaError,
+  ledgerGroupOf,
+  partitionOfGroup,
+  retry,
+  writeTxnMarkers
+} from '../../client/index.ts'
 import type { Attempt, Cluster, TopicPartition } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
 import type { ReadOptions } from './ledger.ts'
@@ -16,23 +24,46 @@ export interface OpenTransaction extends TopicPartition {
 /** A marker that is not there after this time was left out, milliseconds. */
 const markerPatienceMs = 3_000
 
+/** All partitions of a topic; none where the cluster does not know it. */
+export async function partitionsOfTopic(
+  cluster: Cluster,
+  topic: string,
+  signal: AbortSignal
+): Promise<readonly TopicPartition[]> {
+  const topics = await cluster.topics([topic], { signal })
+  return topics.get(topic)?.partitions.map(({ partition }) => ({ topic, partition })) ?? []
+}
+
+/** Where groups keep their offsets, and so where a ledger is. */
+const offsetsTopic = '__consumer_offsets'
+
+/** The partitions in which the ledgers of these ids are kept. Empty where that topic does not exist yet. */
+export async function partitionsOfLedgers(
+  cluster: Cluster,
+  transactionalIds: readonly string[],
+  signal: AbortSignal
+): Promise<readonly TopicPartition[]> {
+  const all = await partitionsOfTopic(cluster, offsetsTopic, signal)
+  if (all.length === 0) return []
+  const own = new Set(transactionalIds.map((id) => partitionOfGroup(ledgerGroupOf(id), all.length)))
+  return [...own].map((partition) => ({ topic: offsetsTopic, partition }))
+}
+
 /**
- * Open transactions in the topic that do not go away by themselves, of these producer ids below the given epochs.
+ * Open transactions in these partitions that do not go away by themselves, of these producer ids below the given epochs.
  * Throws JobError JOB_FENCED for one of a later epoch: another run has begun.
  */
 export async function findOpenTransactions(
   cluster: Cluster,
-  topic: string,
+  partitions: readonly TopicPartition[],
   producers: ReadonlyMap<bigint, number>,
   options: ReadOptions
 ): Promise<readonly OpenTransaction[]> {
-  const topics = await cluster.topics([topic], { signal: options.signal })
-  const partitions = topics.get(topic)?.partitions.map(({ partition }) => ({ topic, partition })) ?? []
   if (partitions.length === 0 || producers.size === 0) return []
   const { runtime, logger } = cluster
   const startMs = runtime.monotonicMs()
   const { deadlineMs, signal } = options
-  const what = `Looking for open transactions in ${topic}`
+  const what = `Looking for open transactions in ${[...new Set(partitions.map(({ topic }) => topic))].join(', ')}`
   const retryOptions = { what, deadlineMs, backoffMs: 5, backoffMsMax: 200, signal, logger }
   return retry(runtime, retryOptions, async (leftMs): Promise<Attempt<readonly OpenTransaction[]>> => {
     // What was so before the end of the patience proves nothing, however late the answer is seen.

@@ -90,7 +90,7 @@ export abstract class TwoPhaseCommitParticipant<Txn> implements TransactionParti
   abstract recoverAndCommit(pending: PendingTransaction): Promise<SettledTransaction>
   abstract recoverAndAbort(pending: PendingTransaction): Promise<AbortOutcome>
   abstract fence(retained: readonly RetainedCheckpoint[]): Promise<void>
-  abstract verify(chosen: RetainedCheckpoint | undefined): Promise<LedgerFinding>
+  abstract verify(chosen: RetainedCheckpoint | undefined, isNewest: () => Promise<boolean>): Promise<LedgerFinding>
   /** Hook of `begin`: recovery is over. */
   protected beginRun(_chosen: RetainedCheckpoint | undefined): Promise<void> {
     return Promise.resolve()

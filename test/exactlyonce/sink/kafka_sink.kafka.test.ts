@@ -1,105 +1,15 @@
 // The Kafka sink on a real broker: nothing is visible before its checkpoint commits, then all of it at once; what waits
 // to be committed survives and is proven; and settings under which the promise cannot be kept are refused.
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { silentLogger } from 'kafka-once'
 import type { Kafka } from 'kafka-once'
 import { KafkaSink, SimpleStringSchema } from 'kafka-once/exactlyonce'
-import type {
-  CheckpointingSettings,
-  KafkaSinkOptions,
-  ParticipantContext,
-  RetainedCheckpoint,
-  SinkWriter,
-  StateValue,
-  SubtaskContext,
-  TransactionParticipant
-} from 'kafka-once/exactlyonce'
+import type { ParticipantContext, RetainedCheckpoint, StateValue, SubtaskContext } from 'kafka-once/exactlyonce'
 import { nodeRuntime } from 'kafka-once/runtime'
 import { readCommitted } from '../../broker/log_scan.ts'
 import { describeKafka } from '../../broker/real_kafka.ts'
 import { newTopic, numbered, openKafka, uniqueName, until } from '../kafka_fixture.ts'
-
-const schema = new SimpleStringSchema()
-const checkpointing: CheckpointingSettings = { intervalMs: 1000, timeoutMs: 5000, minPauseMs: 0, concurrentMax: 3 }
-
-/** The sinks of one job with their participant, without an engine. */
-class SinkHarness {
-  readonly sinks: readonly KafkaSink<string>[]
-  readonly participant: TransactionParticipant
-  readonly writers: SinkWriter<string>[] = []
-  readonly #ending = new AbortController()
-
-  constructor(sinks: readonly KafkaSink<string>[], settings: Partial<ParticipantContext> = {}) {
-    this.sinks = sinks
-    this.participant = sinks[0]!.participant!.create({
-      jobName: 'test',
-      runId: uniqueName('run'),
-      sinks,
-      writersCount: sinks.length,
-      checkpointing,
-      recoveryDeadlineMs: 20_000,
-      runtime: nodeRuntime(),
-      logger: silentLogger,
-      signal: this.#ending.signal,
-      report: () => undefined,
-      fail: () => undefined,
-      ...settings
-    })
-    onTestFinished(() => this.close())
-  }
-
-  /** Recovery as the engine does it, and the writers after it. */
-  async start(retained: readonly RetainedCheckpoint[] = [], firstCheckpointId = 0): Promise<this> {
-    const chosen = retained.at(-1)
-    await this.participant.checkStart()
-    for (const pending of chosen?.snapshot?.pending ?? []) {
-      expect(await this.participant.recoverAndCommit(pending)).toEqual({ kind: 'committed' })
-    }
-    await this.participant.fence(retained)
-    expect(await this.participant.verify(chosen)).toMatchObject({ kind: 'consistent' })
-    await this.participant.begin(chosen, firstCheckpointId)
-    for (const sink of this.sinks) this.writers.push(sink.createWriter(this.#context(), this.participant))
-    return this
-  }
-
-  #context(): SubtaskContext {
-    return {
-      jobName: 'test',
-      operatorName: 'sink',
-      subtaskIndex: 0,
-      parallelism: 1,
-      runtime: nodeRuntime(),
-      logger: silentLogger,
-      signal: this.#ending.signal,
-      report: () => undefined
-    }
-  }
-
-  async write(...values: string[]): Promise<void> {
-    for (const writer of this.writers) await writer.invoke(values)
-  }
-
-  async preCommit(checkpointId: number): Promise<RetainedCheckpoint> {
-    for (const writer of this.writers) await writer.passBarrier?.(checkpointId)
-    return { checkpointId, snapshot: await this.participant.preCommit(checkpointId) }
-  }
-
-  async close(): Promise<void> {
-    this.#ending.abort(new Error('the test is over'))
-    await this.participant.close()
-  }
-}
-
-function sinkOf(kafka: Kafka, topic: string, prefix: string, options: Partial<KafkaSinkOptions<string>> = {}) {
-  return new KafkaSink({
-    kafka,
-    topic,
-    schema,
-    transactionalIdPrefix: prefix,
-    transactionTimeoutMs: 60_000,
-    ...options
-  })
-}
+import { checkpointing, isNewest, schema, SinkHarness, sinkOf } from '../kit/sink_harness.ts'
 
 const ids = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, slot) => `${prefix}.0.${slot}`)
@@ -329,9 +239,9 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       await first.close()
       const second = new SinkHarness([sinkOf(kafka, topic, topic)])
       await second.participant.fence([older, newer])
-      expect(await second.participant.verify(newer)).toEqual({ kind: 'consistent', checkpointIdMax: 1 })
-      expect(await second.participant.verify(older)).toMatchObject({ kind: 'unexplained' })
-      expect(await second.participant.verify(undefined)).toMatchObject({ kind: 'unexplained' })
+      expect(await second.participant.verify(newer, isNewest)).toEqual({ kind: 'consistent', checkpointIdMax: 1 })
+      expect(await second.participant.verify(older, isNewest)).toMatchObject({ kind: 'unexplained' })
+      expect(await second.participant.verify(undefined, isNewest)).toMatchObject({ kind: 'unexplained' })
     })
 
     it('does not go on at another cluster than the one its checkpoints belong to', async () => {
