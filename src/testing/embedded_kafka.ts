@@ -12,8 +12,15 @@ import type { ClusterNode } from './cluster/cluster.ts'
 import { Controls } from './cluster/controls.ts'
 import type { ControlHandler, ControlOptions, ControlRegistration } from './cluster/controls.ts'
 import { Features } from './cluster/features.ts'
+import { Heartbeats } from './cluster/heartbeats.ts'
+import { coordinatorPartition } from './cluster/java_hash.ts'
+import { internalTopics } from './cluster/ports.ts'
 import { Settings } from './cluster/settings.ts'
+import { noLeader } from './cluster/topic.ts'
+import type { Partition } from './cluster/topic.ts'
 import { coordinators } from './coordinators.ts'
+import type { PartitionLog } from './log/partition_log.ts'
+import { Refusal } from './log/refusal.ts'
 
 export interface EmbeddedKafkaOptions {
   /** How many brokers; their ids are 1, 2, and so on. Default 1. */
@@ -38,6 +45,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   readonly #parts: BrokerParts
   readonly #host: string
   readonly #advertised: readonly string[]
+  readonly #heartbeats: Heartbeats
   #closed: Promise<void> | undefined
 
   private constructor(options: EmbeddedKafkaOptions) {
@@ -47,6 +55,7 @@ export class EmbeddedKafka implements AsyncDisposable {
     const settings = new Settings({ ...settingsFor(brokerCount), ...options.config })
     const features = new Features({ 'transaction.version': options.transactionVersion ?? 2 })
     this.cluster = new Cluster({ runtime, clusterId, settings, features })
+    this.#heartbeats = new Heartbeats(this.cluster)
     this.#parts = { cluster: this.cluster, handlers, coordinators, controls: new Controls() }
     this.#host = options.host ?? '127.0.0.1'
     this.#advertised = options.advertised ?? []
@@ -79,6 +88,103 @@ export class EmbeddedKafka implements AsyncDisposable {
     return this.#parts.controls.add(api, handler, options)
   }
 
+  /** The ids of all brokers, whether they run or not. */
+  get brokerIds(): number[] {
+    return [...this.cluster.nodes.keys()]
+  }
+
+  /** Whether a broker runs at the moment. */
+  isRunning(brokerId: number): boolean {
+    return this.#node(brokerId).broker !== undefined
+  }
+
+  /**
+   * Ends brokers as SIGKILL does: connections are cut, what they had in memory is gone. Others lead their partitions when
+   * `broker.session.timeout.ms` have passed. Without an id: all brokers, as everywhere below.
+   */
+  async kill(brokerId?: number): Promise<void> {
+    for (const node of this.#nodes(brokerId)) {
+      const { broker } = node
+      if (broker === undefined) continue
+      const dead = broker.die()
+      this.#heartbeats.lost(node)
+      await dead
+    }
+  }
+
+  /** Ends brokers in good order: others lead their partitions at once. */
+  async stop(brokerId?: number): Promise<void> {
+    for (const node of this.#nodes(brokerId)) {
+      const { broker } = node
+      if (broker === undefined) continue
+      this.#heartbeats.left(node)
+      await broker.die()
+    }
+  }
+
+  /** Starts the brokers that do not run, on the same ports and with the same logs. */
+  async start(brokerId?: number): Promise<void> {
+    for (const node of this.#nodes(brokerId)) if (node.broker === undefined) await this.#startNode(node)
+  }
+
+  /** Kills, and starts again at once. */
+  async restart(brokerId?: number): Promise<void> {
+    await this.kill(brokerId)
+    await this.start(brokerId)
+  }
+
+  /** Lets brokers stand still as SIGSTOP does: connections stay, nothing is read or answered, timers fire late. */
+  pause(brokerId?: number): void {
+    for (const node of this.#nodes(brokerId)) {
+      if (node.broker === undefined) continue
+      node.broker.pause()
+      this.#heartbeats.lost(node)
+    }
+  }
+
+  /** Lets paused brokers go on. */
+  resume(brokerId?: number): void {
+    for (const node of this.#nodes(brokerId)) {
+      if (node.broker?.isPaused !== true) continue
+      this.#heartbeats.heard(node)
+      node.broker.resume()
+    }
+  }
+
+  /** Lets another broker, one that is in sync, lead a partition. */
+  moveLeader(topic: string, partition: number, brokerId: number): void {
+    const refused = this.cluster.moveLeader(this.#partition(topic, partition), brokerId)
+    if (refused !== undefined) throw new Error(`${topic}-${partition} cannot be moved: ${refused.message}`)
+  }
+
+  /** Lets another broker keep a group or a transactional id, with all others of the same internal partition. */
+  moveCoordinator(type: 'group' | 'transaction', key: string, brokerId: number): void {
+    const { topic, index } = this.#coordinatorPartition(type, key)
+    this.moveLeader(topic.name, index, brokerId)
+  }
+
+  /** The broker that keeps a group or a transactional id; undefined where there is none at the moment. */
+  coordinatorOf(type: 'group' | 'transaction', key: string): number | undefined {
+    const { leader } = this.#coordinatorPartition(type, key)
+    return leader === noLeader ? undefined : leader
+  }
+
+  /** The broker that leads a partition; undefined where there is none at the moment. */
+  leaderOf(topic: string, partition: number): number | undefined {
+    const { leader } = this.#partition(topic, partition)
+    return leader === noLeader ? undefined : leader
+  }
+
+  /** The log of a partition, with what it knows of producers. */
+  log(topic: string, partition: number): PartitionLog {
+    return this.#partition(topic, partition).log
+  }
+
+  /** Finalizes another `transaction.version` for the running cluster. */
+  setTransactionVersion(version: 0 | 1 | 2): void {
+    this.cluster.features.setLevel('transaction.version', version)
+  }
+
   /** Ends all brokers. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll()
@@ -89,7 +195,30 @@ export class EmbeddedKafka implements AsyncDisposable {
     return this.close()
   }
 
+  #nodes(brokerId: number | undefined): readonly ClusterNode[] {
+    return brokerId === undefined ? [...this.cluster.nodes.values()] : [this.#node(brokerId)]
+  }
+
+  #node(brokerId: number): ClusterNode {
+    const node = this.cluster.nodes.get(brokerId)
+    if (node === undefined) throw new Error(`There is no broker ${brokerId}: the ids are ${this.brokerIds.join(', ')}`)
+    return node
+  }
+
+  #partition(topic: string, index: number): Partition {
+    const partition = this.cluster.partition(topic, index)
+    if (partition === undefined) throw new Error(`There is no partition ${topic}-${index}`)
+    return partition
+  }
+
+  #coordinatorPartition(type: 'group' | 'transaction', key: string): Partition {
+    const topic = this.cluster.internalTopic(type === 'group' ? internalTopics.groups : internalTopics.transactions)
+    if (topic instanceof Refusal) throw new Error(`The internal topic cannot be created: ${topic.message}`)
+    return this.#partition(topic.name, coordinatorPartition(key, topic.partitions.length))
+  }
+
   async #closeAll(): Promise<void> {
+    this.#heartbeats.close()
     const brokers = [...this.cluster.nodes.values()].flatMap(({ broker }) => broker ?? [])
     await Promise.all(brokers.map((broker) => broker.die()))
   }
@@ -100,8 +229,7 @@ export class EmbeddedKafka implements AsyncDisposable {
     const advertised = this.#advertised[node.id - 1]
     node.host = advertised?.slice(0, advertised.lastIndexOf(':')) ?? this.#host
     node.port = advertised === undefined ? node.listenPort : Number(advertised.slice(advertised.lastIndexOf(':') + 1))
-    node.broker = broker
-    this.cluster.unfence(node)
+    this.#heartbeats.registered(node, broker)
   }
 }
 

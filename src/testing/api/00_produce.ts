@@ -17,7 +17,7 @@ import type { VerificationOutcome } from '../cluster/verification.ts'
 import { soleBatch } from '../log/batch_checks.ts'
 import type { Appended } from '../log/partition_log.ts'
 import { Refusal } from '../log/refusal.ts'
-import { isTransactionalBatch, producerHeader } from '../log/stored_batch.ts'
+import { hasProducerId, isTransactionalBatch, producerHeader } from '../log/stored_batch.ts'
 import { handler } from './handler.ts'
 import type { RequestContext } from './handler.ts'
 
@@ -59,6 +59,9 @@ function itemsOf(topic: Request['topicData'][number], request: Request, context:
     }
     const bytes = soleBatch(records, version)
     if (bytes instanceof Refusal) return { ...item, outcome: bytes }
+    if (request.transactionalId === null && isTransactionalBatch(bytes)) {
+      return { ...item, outcome: new Refusal(errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED) }
+    }
     if (![-1, 0, 1].includes(request.acks)) return { ...item, outcome: new Refusal(errorCode.INVALID_REQUIRED_ACKS) }
     if (known.isInternal && context.clientId !== adminClientId) {
       const message = `Cannot append to internal topic ${known.name}`
@@ -76,12 +79,14 @@ function verify(
   request: Request,
   context: RequestContext
 ): readonly VerificationOutcome[] | undefined | Promise<readonly VerificationOutcome[]> {
-  if (!items.some(({ partition, bytes }) => partition !== undefined && isTransactionalBatch(bytes))) return undefined
+  const isVerified = ({ partition, bytes }: Item): boolean =>
+    partition !== undefined && isTransactionalBatch(bytes) && hasProducerId(bytes)
+  if (!items.some(isVerified)) return undefined
   const places: number[] = []
-  const batches = items.flatMap(({ partition, bytes }, i) => {
-    if (partition === undefined || !isTransactionalBatch(bytes)) return []
+  const batches = items.flatMap((item, i) => {
+    if (item.partition === undefined || !isVerified(item)) return []
     places.push(i)
-    return [{ partition, batch: producerHeader(bytes) }]
+    return [{ partition: item.partition, batch: producerHeader(item.bytes) }]
   })
   const spread = (outcomes: readonly VerificationOutcome[]): readonly VerificationOutcome[] => {
     const all = items.map((): VerificationOutcome => undefined)
@@ -156,9 +161,21 @@ function partitionResponse(item: Item, hints: LeaderHints): PartitionResponse {
     const { baseOffset, logAppendTimeMs } = outcome
     return { index, errorCode: 0, baseOffset, logAppendTimeMs: BigInt(logAppendTimeMs), logStartOffset }
   }
-  const { errorCode: code, message: errorMessage, recordErrors } = outcome
+  const { errorCode: code, message, recordErrors } = outcome
   const currentLeader = code === errorCode.NOT_LEADER_OR_FOLLOWER ? hints.of(item.topic, index) : undefined
-  return { index, errorCode: code, baseOffset: -1n, logStartOffset: -1n, errorMessage, recordErrors, currentLeader }
+  const refused = { index, errorCode: code, baseOffset: -1n, recordErrors, currentLeader }
+  const errorMessage = recordErrors.length > 0 ? message : null
+  return { ...refused, errorMessage, logStartOffset: withoutLogStart.has(code) ? -1n : logStartOffset }
 }
+
+/** Refusals that do not tell where the log starts: the batch was not looked at, or at its outside only. */
+const withoutLogStart: ReadonlySet<number> = new Set([
+  errorCode.CORRUPT_MESSAGE,
+  errorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  errorCode.NOT_LEADER_OR_FOLLOWER,
+  errorCode.MESSAGE_TOO_LARGE,
+  errorCode.RECORD_LIST_TOO_LARGE,
+  errorCode.UNKNOWN_TOPIC_ID
+])
 
 const noBytes = new Uint8Array(0)

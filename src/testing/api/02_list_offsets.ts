@@ -35,7 +35,11 @@ const firstVersions = new Map([
 export const listOffsets = handler('ListOffsets', (request, context) => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: partitions.map((partition) => answer(name, partition, request.isolationLevel, context))
+    partitions: partitions.map((one) => {
+      const isRepeated = partitions.some((other) => other !== one && other.partitionIndex === one.partitionIndex)
+      if (isRepeated) return refused(one.partitionIndex, errorCode.INVALID_REQUEST)
+      return answer(name, one, request.isolationLevel, context)
+    })
   }))
 }))
 
@@ -46,12 +50,12 @@ function answer(
   { broker, version }: RequestContext
 ): PartitionResponse {
   const { partitionIndex, timestamp, currentLeaderEpoch } = request
-  const partition = findPartition(broker, topic, partitionIndex, { leaderEpoch: currentLeaderEpoch })
-  if (typeof partition === 'number') return refused(partitionIndex, partition)
   if (timestamp < 0n && version < (firstVersions.get(timestamp) ?? 0)) {
     return refused(partitionIndex, errorCode.UNSUPPORTED_VERSION)
   }
   if (timestamp < earliestPendingUpload) return refused(partitionIndex, errorCode.UNSUPPORTED_VERSION)
+  const partition = findPartition(broker, topic, partitionIndex, { leaderEpoch: currentLeaderEpoch })
+  if (typeof partition === 'number') return refused(partitionIndex, partition)
   const found = lookUp(partition, timestamp, isolationLevel === 1)
   return { partitionIndex, errorCode: 0, ...found }
 }
@@ -63,7 +67,7 @@ function lookUp(
 ): Pick<PartitionResponse, 'timestamp' | 'offset' | 'leaderEpoch'> {
   const { log } = partition
   const limit = log.limit(isCommitted ? 'lastStable' : 'highWatermark')
-  if (timestamp === latest) return { offset: limit, leaderEpoch: log.leaderEpochs.latest ?? -1 }
+  if (timestamp === latest) return { offset: limit, leaderEpoch: partition.leaderEpoch }
   if (timestamp === earliest || timestamp === earliestLocal) {
     return { offset: log.startOffset, leaderEpoch: log.leaderEpochs.epochAt(log.startOffset) ?? -1 }
   }

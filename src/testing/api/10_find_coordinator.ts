@@ -26,9 +26,9 @@ const transactionType = 1
 
 export const findCoordinator = handler('FindCoordinator', (request, { broker, version }) => {
   const { cluster } = broker
-  if (version < 4) return find(request.key, request.keyType, cluster)
+  if (version < 4) return { throttleTimeMs: 0, ...find(request.key, request.keyType, cluster) }
   const coordinators = request.coordinatorKeys.map((key) => ({ key, ...find(key, request.keyType, cluster) }))
-  return { errorCode: 0, errorMessage: null, nodeId: -1, host: '', port: -1, coordinators }
+  return { throttleTimeMs: 0, coordinators }
 })
 
 function find(key: string, keyType: number, cluster: Cluster): Found {

@@ -7,12 +7,25 @@ import { produce } from './00_produce.ts'
 import { findCoordinator } from './10_find_coordinator.ts'
 import { apiVersions } from './18_api_versions.ts'
 import { createTopics } from './19_create_topics.ts'
+import { deleteRecords } from './21_delete_records.ts'
 import { initProducerId } from './22_init_producer_id.ts'
+import { offsetForLeaderEpoch } from './23_offset_for_leader_epoch.ts'
+import { describeProducers } from './61_describe_producers.ts'
 import type { ApiHandler } from './handler.ts'
 
-/** Handlers by API key, in the order of the keys. */
-export const handlers: ReadonlyMap<number, ApiHandler> = new Map(
-  [produce, fetchRecords, listOffsets, metadata, findCoordinator, apiVersions, createTopics, initProducerId].map(
-    (one) => [one.key, one]
-  )
-)
+const all: readonly ApiHandler[] = [
+  produce,
+  fetchRecords,
+  listOffsets,
+  metadata,
+  findCoordinator,
+  apiVersions,
+  createTopics,
+  deleteRecords,
+  initProducerId,
+  offsetForLeaderEpoch,
+  describeProducers
+]
+
+/** Handlers by API key, in the order above. */
+export const handlers: ReadonlyMap<number, ApiHandler> = new Map(all.map((one) => [one.key, one]))

@@ -10,6 +10,7 @@ import { Refusal } from '../log/refusal.ts'
 import type { Cluster, ClusterNode } from './cluster.ts'
 import { Connection } from './connection.ts'
 import type { Controls } from './controls.ts'
+import { FetchSessions } from '../fetch/fetch_sessions.ts'
 import { internalTopics } from './ports.ts'
 import type { Coordinator, GroupPort, TransactionPort } from './ports.ts'
 import { ProducerIds } from './producer_ids.ts'
@@ -41,6 +42,7 @@ export class Broker {
   readonly cluster: Cluster
   readonly handlers: ReadonlyMap<number, ApiHandler>
   readonly controls: Controls
+  readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
   /** Undefined where this build has no such coordinator. */
   readonly transactions: TransactionPort | undefined
@@ -60,6 +62,7 @@ export class Broker {
     this.cluster = parts.cluster
     this.handlers = parts.handlers
     this.controls = parts.controls
+    this.fetchSessions = new FetchSessions(this)
     this.producerIds = new ProducerIds(parts.cluster.producerIdBlocks)
     this.transactions = parts.coordinators.transactions?.(this)
     this.groups = parts.coordinators.groups?.(this)

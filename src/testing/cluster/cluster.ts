@@ -226,6 +226,7 @@ export class Cluster {
     const before = this.leaderOf(partition)
     partition.leader = leader
     partition.leaderEpoch++
+    if (leader !== noLeader) partition.log.leaderEpochs.assign(partition.leaderEpoch, partition.log.endOffset)
     before?.resigned(partition)
     this.leaderOf(partition)?.elected(partition)
     partition.changed()

@@ -1,30 +1,36 @@
 // Owns the features of a cluster as KIP-584 has them: which levels its brokers can do, and which one is finalized. What
 // transactions may do follows from `transaction.version` alone, never from the versions of requests that are offered.
 
-/** Levels that Kafka 4.4.0 supports, and the one that a new cluster of it is given. */
-const supported = [
-  ['eligible.leader.replicas.version', 1, 1],
-  ['group.version', 1, 1],
-  ['kraft.version', 1, 1],
-  ['metadata.version', 30, 30],
-  ['share.version', 1, 1],
-  ['streams.version', 1, 1],
-  ['transaction.version', 2, 2]
-] as const
-
 export interface FeatureRange {
   readonly name: string
   readonly min: number
   readonly max: number
 }
 
+/** What Kafka 4.4.0 supports, without share groups and streams groups, which are not kept here. */
+const supported: readonly FeatureRange[] = Object.freeze([
+  { name: 'group.version', min: 0, max: 1 },
+  { name: 'kraft.version', min: 0, max: 1 },
+  { name: 'metadata.version', min: 7, max: 33 },
+  { name: 'transaction.version', min: 0, max: 2 },
+  { name: 'eligible.leader.replicas.version', min: 0, max: 1 }
+])
+
+/** What a new cluster of Kafka 4.4.0 is given. */
+const initialLevels: Readonly<Record<string, number>> = {
+  'group.version': 1,
+  'transaction.version': 2,
+  'eligible.leader.replicas.version': 1,
+  'metadata.version': 33
+}
+
 export class Features {
-  readonly #finalized = new Map<string, number>()
+  readonly #finalized = new Map<string, number>(Object.entries(initialLevels))
   /** Grows with every change, as the metadata offset does in Kafka. */
   #epoch = 1n
 
   constructor(levels: Readonly<Record<string, number>> = {}) {
-    for (const [name, , level] of supported) this.#finalized.set(name, levels[name] ?? level)
+    for (const [name, level] of Object.entries(levels)) this.#finalized.set(name, level)
   }
 
   get epoch(): bigint {
@@ -32,7 +38,11 @@ export class Features {
   }
 
   supported(): readonly FeatureRange[] {
-    return supported.map(([name, max]) => ({ name, min: 0, max }))
+    return supported
+  }
+
+  range(name: string): FeatureRange | undefined {
+    return supported.find((one) => one.name === name)
   }
 
   /** Finalized levels above 0. */

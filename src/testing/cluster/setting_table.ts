@@ -30,6 +30,7 @@ const brokerRows = [
   ['log.segment.bytes', '1073741824'],
   ['max.incremental.fetch.session.cache.slots', '1000'],
   ['message.max.bytes', '1048588'],
+  ['min.incremental.fetch.session.eviction.ms', '120000'],
   ['min.insync.replicas', '1'],
   ['num.partitions', '1'],
   ['offsets.topic.num.partitions', '50'],

@@ -1,6 +1,7 @@
 // Owns a fetch that waits for more bytes: it is looked at again when one of its partitions changes, and answered when it
 // has enough, when something is wrong, or when its time is up. Source: kafka.server.DelayedFetch.
 
+import { errorCode } from '../../protocol/index.ts'
 import type { Timer } from '../../runtime/index.ts'
 import type { Broker } from '../cluster/broker.ts'
 import type { Partition, PartitionWatcher } from '../cluster/topic.ts'
@@ -11,11 +12,19 @@ import type { Fetched, FetchItem, FetchParams } from './fetch_reader.ts'
 export function isEnough(fetched: readonly Fetched[], params: FetchParams): boolean {
   if (params.maxWaitMs <= 0 || fetched.length === 0) return true
   let bytes = 0
-  for (const { errorCode, diverging, sizeInBytes } of fetched) {
-    if (errorCode !== 0 || diverging !== undefined) return true
+  let isAllUnknown = true
+  for (const { errorCode: code, diverging, sizeInBytes } of fetched) {
+    if (isUnknown(code)) continue
+    isAllUnknown = false
+    if (code !== 0 || diverging !== undefined) return true
     bytes += sizeInBytes
   }
-  return bytes >= params.bytesMin
+  return isAllUnknown || bytes >= params.bytesMin
+}
+
+/** Partitions that do not exist are reported, but do not hurry the others. */
+function isUnknown(code: number): boolean {
+  return code === errorCode.UNKNOWN_TOPIC_ID || code === errorCode.UNKNOWN_TOPIC_OR_PARTITION
 }
 
 /** Resolves when the items should be read again. */
@@ -31,7 +40,8 @@ class DelayedFetch implements PartitionWatcher {
   readonly #items: readonly FetchItem[]
   readonly #params: FetchParams
   readonly #done: () => void
-  #watched: Partition[] = []
+  readonly #waiting: FetchItem[] = []
+  readonly #watched: Partition[] = []
   #timer: Timer | undefined
 
   constructor(broker: Broker, items: readonly FetchItem[], params: FetchParams, done: () => void) {
@@ -47,6 +57,7 @@ class DelayedFetch implements PartitionWatcher {
       if (typeof partition === 'number') continue
       partition.watch(this)
       this.#watched.push(partition)
+      this.#waiting.push(item)
     }
     this.#timer = this.#broker.setTimer(this.#params.maxWaitMs, () => this.#finish())
   }
@@ -58,12 +69,11 @@ class DelayedFetch implements PartitionWatcher {
   #isReady(): boolean {
     const { isolation, bytesMin } = this.#params
     let bytes = 0
-    for (const item of this.#items) {
+    for (const item of this.#waiting) {
       const partition = partitionOf(this.#broker, item, this.#params)
       if (typeof partition === 'number') return true
       const { log } = partition
-      if (item.fetchOffset > log.limit(isolation) && item.fetchOffset > log.endOffset) return true
-      if (item.fetchOffset < log.startOffset) return true
+      if (item.fetchOffset > log.limit(isolation) || item.fetchOffset < log.startOffset) return true
       bytes += Math.min(log.bytesFrom(item.fetchOffset, isolation), item.bytesMax)
     }
     return bytes >= bytesMin

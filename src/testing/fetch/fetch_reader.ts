@@ -58,7 +58,7 @@ const noPieces: readonly Uint8Array[] = Object.freeze([])
 
 /** Reads all items in their order. */
 export function readItems(broker: Broker, items: readonly FetchItem[], params: FetchParams): Fetched[] {
-  let left = Math.min(params.bytesMax, broker.cluster.settings.number('fetch.max.bytes'))
+  let left = params.bytesMax
   let wholeFirstBatch = true
   return items.map((item) => {
     const fetched = readItem(broker, item, params, Math.min(item.bytesMax, left), wholeFirstBatch)

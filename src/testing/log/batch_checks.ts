@@ -31,7 +31,8 @@ export function soleBatch(records: Uint8Array | null, version: number): Uint8Arr
   }
   if (size < 0) return new Refusal(errorCode.CORRUPT_MESSAGE, `Record size ${size} is less than the minimum`)
   const magic = records[magicAt]!
-  if (magic !== 2) {
+  if (magic > 2) return new Refusal(errorCode.CORRUPT_MESSAGE, `Invalid magic found in record: ${magic}`)
+  if (magic < 2) {
     return invalid(
       `Produce requests with version ${version} are only allowed to contain record batches with magic version 2`
     )

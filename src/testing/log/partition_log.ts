@@ -91,6 +91,7 @@ export class PartitionLog {
     const unreplicated = this.#unreplicated[0]?.firstOffset
     let first = open ?? unreplicated
     if (open !== undefined && unreplicated !== undefined && unreplicated < open) first = unreplicated
+    if (first !== undefined && first < this.#startOffset) first = this.#startOffset
     return first !== undefined && first < this.#highWatermark ? first : this.#highWatermark
   }
 

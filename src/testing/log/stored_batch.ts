@@ -60,6 +60,11 @@ export function isTransactionalBatch(bytes: Uint8Array): boolean {
   return (bytes[batchLayout.attributes + 1]! & batchAttributes.transactional) !== 0
 }
 
+/** Whether a whole batch, not yet checked, has a producer id. */
+export function hasProducerId(bytes: Uint8Array): boolean {
+  return (bytes[batchLayout.producerId]! & 0x80) === 0
+}
+
 /** What a whole batch, not yet checked, says about its producer. */
 export function producerHeader(bytes: Uint8Array): ProducerBatch {
   const view = new DataView(bytes.buffer, bytes.byteOffset, batchLayout.records)
