@@ -1,13 +1,14 @@
 // A real Kafka answers as the tables say that the embedded one is held to.
 import { test } from 'vitest'
 import { describeKafka } from '../broker/real_kafka.ts'
+import { adminAnswers } from './admin_answers.ts'
 import { fetchAnswers } from './fetch_answers.ts'
 import { offsetAnswers } from './offset_answers.ts'
 import { produceAnswers } from './produce_answers.ts'
 import { Site } from './site.ts'
 
 describeKafka('a real Kafka', ({ bootstrap }) => {
-  test.each([...produceAnswers, ...fetchAnswers, ...offsetAnswers])('$name', async (answer) => {
+  test.each([...produceAnswers, ...fetchAnswers, ...offsetAnswers, ...adminAnswers])('$name', async (answer) => {
     using site = await Site.open(bootstrap.split(',')[0]!)
     await answer.run(site)
   })

@@ -1,6 +1,7 @@
 // The embedded Kafka answers as the tables say, which a real one is asked too.
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { adminAnswers } from './admin_answers.ts'
 import { fetchAnswers } from './fetch_answers.ts'
 import { offsetAnswers } from './offset_answers.ts'
 import { produceAnswers } from './produce_answers.ts'
@@ -13,7 +14,7 @@ describe('the embedded Kafka', () => {
   })
   afterAll(() => kafka.close())
 
-  test.each([...produceAnswers, ...fetchAnswers, ...offsetAnswers])('$name', async (answer) => {
+  test.each([...produceAnswers, ...fetchAnswers, ...offsetAnswers, ...adminAnswers])('$name', async (answer) => {
     using site = await Site.open(kafka.bootstrap)
     await answer.run(site)
   })

@@ -8,6 +8,7 @@
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { shownTopicSettings } from '../cluster/setting_view.ts'
 import { Refusal } from '../log/refusal.ts'
 import { handler } from './handler.ts'
 
@@ -36,8 +37,15 @@ function create(topic: NewTopicRequest, cluster: Cluster, validateOnly: boolean)
     )
   }
   const ordered = assignments.toSorted((left, right) => left.partitionIndex - right.partitionIndex)
+  if (ordered.some(({ partitionIndex }, i) => partitionIndex !== i)) {
+    const message = 'partitions should be a consecutive 0-based integer sequence'
+    return refused(name, new Refusal(errorCode.INVALID_REPLICA_ASSIGNMENT, message))
+  }
   const settings: Record<string, string> = {}
-  for (const { name: setting, value } of topic.configs) if (value !== null) settings[setting] = value
+  for (const { name: setting, value } of topic.configs) {
+    if (value === null) return refused(name, new Refusal(errorCode.INVALID_CONFIG, `Null value for ${setting}`))
+    settings[setting] = value
+  }
   const created = cluster.createTopic(
     {
       name,
@@ -56,7 +64,7 @@ function create(topic: NewTopicRequest, cluster: Cluster, validateOnly: boolean)
     errorMessage: null,
     numPartitions: created.partitions.length,
     replicationFactor: created.partitions[0]?.replicas.length ?? -1,
-    configs: []
+    configs: shownTopicSettings(created.settings, cluster.settings, null)
   }
 }
 

@@ -7,10 +7,20 @@ import { produce } from './00_produce.ts'
 import { findCoordinator } from './10_find_coordinator.ts'
 import { apiVersions } from './18_api_versions.ts'
 import { createTopics } from './19_create_topics.ts'
+import { deleteTopics } from './20_delete_topics.ts'
 import { deleteRecords } from './21_delete_records.ts'
 import { initProducerId } from './22_init_producer_id.ts'
 import { offsetForLeaderEpoch } from './23_offset_for_leader_epoch.ts'
+import { describeConfigs } from './32_describe_configs.ts'
+import { alterConfigs } from './33_alter_configs.ts'
+import { describeLogDirs } from './35_describe_log_dirs.ts'
+import { createPartitions } from './37_create_partitions.ts'
+import { electLeaders } from './43_elect_leaders.ts'
+import { incrementalAlterConfigs } from './44_incremental_alter_configs.ts'
+import { updateFeatures } from './57_update_features.ts'
+import { describeCluster } from './60_describe_cluster.ts'
 import { describeProducers } from './61_describe_producers.ts'
+import { describeTopicPartitions } from './75_describe_topic_partitions.ts'
 import type { ApiHandler } from './handler.ts'
 
 const all: readonly ApiHandler[] = [
@@ -21,10 +31,20 @@ const all: readonly ApiHandler[] = [
   findCoordinator,
   apiVersions,
   createTopics,
+  deleteTopics,
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
-  describeProducers
+  describeConfigs,
+  alterConfigs,
+  describeLogDirs,
+  createPartitions,
+  electLeaders,
+  incrementalAlterConfigs,
+  updateFeatures,
+  describeCluster,
+  describeProducers,
+  describeTopicPartitions
 ]
 
 /** Handlers by API key, in the order above. */

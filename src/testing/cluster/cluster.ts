@@ -11,9 +11,10 @@ import type { Broker } from './broker.ts'
 import type { Features } from './features.ts'
 import { internalTopics } from './ports.ts'
 import { ProducerIdBlocks } from './producer_ids.ts'
+import { topicSettingFault } from './setting_view.ts'
 import { Settings } from './settings.ts'
 import { noLeader, Partition, Topic } from './topic.ts'
-import { topicNameFault } from './topic_names.ts'
+import { collides, topicNameFault } from './topic_names.ts'
 
 /** A node as the cluster knows it, alive or not. */
 export interface ClusterNode {
@@ -100,6 +101,14 @@ export class Cluster {
     if (fault !== undefined) {
       return new Refusal(errorCode.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${fault}`)
     }
+    const other = [...this.topics.keys()].find((known) => collides(known, name))
+    if (other !== undefined) {
+      return new Refusal(errorCode.INVALID_TOPIC_EXCEPTION, `Topic '${name}' collides with existing topic: ${other}`)
+    }
+    for (const [setting, value] of Object.entries(topic.settings ?? {})) {
+      const wrong = topicSettingFault(setting, value)
+      if (wrong !== undefined) return new Refusal(errorCode.INVALID_CONFIG, wrong)
+    }
     const assignments = this.#assignments(topic)
     if (assignments instanceof Refusal) return assignments
     const isInternal = name === internalTopics.groups || name === internalTopics.transactions
@@ -111,6 +120,60 @@ export class Cluster {
     this.#topicsById.set(created.id, created)
     for (const partition of created.partitions) this.#elect(partition)
     return created
+  }
+
+  /** Deletes a topic with everything in it. */
+  deleteTopic(topic: Topic): void {
+    this.topics.delete(topic.name)
+    this.#topicsById.delete(topic.id)
+    topic.settings.release()
+    for (const partition of topic.partitions) {
+      const leader = this.leaderOf(partition)
+      partition.leader = noLeader
+      leader?.resigned(partition)
+      partition.changed()
+    }
+    for (const { broker } of this.nodes.values()) broker?.groups?.onTopicDeleted(topic)
+  }
+
+  /** Adds partitions, up to `count`, or says why not. `assignments` are those of the new ones; null has them chosen. */
+  addPartitions(
+    topic: Topic,
+    count: number,
+    assignments: readonly (readonly number[])[] | null,
+    validateOnly: boolean
+  ): Refusal | undefined {
+    const { name, partitions } = topic
+    const more = count - partitions.length
+    if (more === 0) {
+      return new Refusal(errorCode.INVALID_PARTITIONS, `Topic already has ${partitions.length} partition(s).`)
+    }
+    if (more < 0 || count > partitionsMax) {
+      const message = `The topic ${name} currently has ${partitions.length} partition(s); ${count} would not be an increase.`
+      return new Refusal(errorCode.INVALID_PARTITIONS, message)
+    }
+    if (assignments !== null && assignments.length !== more) {
+      const message = `Attempted to add ${more} additional partition(s), but only ${assignments.length} assignment(s) were specified.`
+      return new Refusal(errorCode.INVALID_REPLICA_ASSIGNMENT, message)
+    }
+    const factor = partitions[0]?.replicas.length ?? 1
+    const chosen = assignments === null ? this.place(more, factor) : this.#givenAssignments(assignments, factor)
+    if (chosen instanceof Refusal) return chosen
+    if (validateOnly) return undefined
+    const first = partitions.length
+    this.#addPartitions(topic, chosen)
+    for (const partition of partitions.slice(first)) this.#elect(partition)
+    return undefined
+  }
+
+  /** Elects the first replica in sync again, as it was meant to be. A Refusal where that is not needed or not possible. */
+  electPreferred(partition: Partition): Refusal | undefined {
+    const preferred = partition.replicas[0]
+    if (partition.leader === preferred) {
+      return new Refusal(errorCode.ELECTION_NOT_NEEDED, 'Leader election not needed for topic partition.')
+    }
+    const refused = preferred === undefined ? undefined : this.moveLeader(partition, preferred)
+    return refused && new Refusal(errorCode.PREFERRED_LEADER_NOT_AVAILABLE, 'The preferred leader was not available.')
   }
 
   /** An internal topic, created when it is first needed. */
@@ -174,6 +237,10 @@ export class Cluster {
     const count = topic.partitionCount === -1 ? settings.number('num.partitions') : topic.partitionCount
     const factor =
       topic.replicationFactor === -1 ? settings.number('default.replication.factor') : topic.replicationFactor
+    if (factor <= 0) {
+      const message = 'Replication factor must be larger than 0, or -1 to use the default value.'
+      return new Refusal(errorCode.INVALID_REPLICATION_FACTOR, message)
+    }
     if (count <= 0 || count > partitionsMax) {
       return new Refusal(errorCode.INVALID_PARTITIONS, 'Number of partitions was set to an invalid non-positive value.')
     }
@@ -183,9 +250,6 @@ export class Cluster {
   /** Chooses brokers for partitions, leaders in turn. */
   place(count: number, replicationFactor: number): (readonly number[])[] | Refusal {
     const ids = this.liveNodes().map(({ id }) => id)
-    if (replicationFactor <= 0) {
-      return new Refusal(errorCode.INVALID_REPLICATION_FACTOR, 'Replication factor must be larger than 0.')
-    }
     if (replicationFactor > ids.length) {
       const message = `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} cannot be reached because only ${ids.length} broker(s) are registered.`
       return new Refusal(errorCode.INVALID_REPLICATION_FACTOR, message)
@@ -198,10 +262,15 @@ export class Cluster {
     return assignments
   }
 
-  #givenAssignments(assignments: readonly (readonly number[])[]): (readonly number[])[] | Refusal {
+  /** Checks what an administrator chose: known brokers, each once, as many for each partition. */
+  #givenAssignments(
+    assignments: readonly (readonly number[])[],
+    replicationFactor = assignments[0]?.length ?? 0
+  ): (readonly number[])[] | Refusal {
     for (const replicas of assignments) {
-      const isWrong = replicas.length === 0 || new Set(replicas).size !== replicas.length
-      if (!isWrong && replicas.every((id) => this.nodes.has(id))) continue
+      const isSound = replicas.length > 0 && replicas.length === replicationFactor
+      const isDistinct = new Set(replicas).size === replicas.length
+      if (isSound && isDistinct && replicas.every((id) => this.nodes.has(id))) continue
       const message = `The manual partition assignment [${replicas.join(', ')}] is not valid.`
       return new Refusal(errorCode.INVALID_REPLICA_ASSIGNMENT, message)
     }

@@ -2,7 +2,7 @@
 // told, and what partition leaders ask of it. A coordinator is volatile, one per life of a broker; what must survive the
 // broker is kept in the partitions of its internal topic (`Partition.durable`), which the cluster holds.
 
-import type { Partition } from './topic.ts'
+import type { Partition, Topic } from './topic.ts'
 
 /** The internal topics, by Kafka's names. */
 export const internalTopics = Object.freeze({
@@ -57,6 +57,8 @@ export interface WrittenMarker {
 export interface GroupPort extends Coordinator {
   /** A marker was appended to a partition of `__consumer_offsets` that this broker leads. */
   onMarker(partition: Partition, marker: WrittenMarker): void
+  /** A topic was deleted, and with it what groups have committed for it. */
+  onTopicDeleted(topic: Topic): void
 }
 
 /**

@@ -1,38 +1,45 @@
-// Owns the values of settings: what was set, else the default of Kafka 4.4.0 from setting_table.ts. A topic's settings
-// fall back to the broker's setting that stands for the same thing.
+// Owns the values of settings: what was changed while the cluster ran, else what it was started with, else the default of
+// Kafka 4.4.0. A topic's settings fall back to the brokers' that stand for the same thing. Brokers share their settings.
 
-import { settingTable, topicSettings } from './setting_table.ts'
+import { brokerSettings, topicSettings } from './setting_table.ts'
 
-/** Settings of one level over those of the level above. */
+/** Settings of the brokers, or of one topic above them. */
 export class Settings {
-  readonly #values = new Map<string, string>()
-  readonly #above: Settings | undefined
+  readonly #given: ReadonlyMap<string, string>
+  readonly #changed = new Map<string, string>()
+  readonly #brokers: Settings | undefined
   /** Numbers that were read already; emptied when anything changes. */
   readonly #numbers = new Map<string, number>()
-  readonly #below = new Set<Settings>()
+  readonly #topics = new Set<Settings>()
 
-  constructor(values: Readonly<Record<string, string>> = {}, above?: Settings) {
-    for (const [name, value] of Object.entries(values)) this.#values.set(name, value)
-    this.#above = above
-    if (above !== undefined) above.#below.add(this)
+  /** `given` is what the brokers were started with, or what a topic was created with. */
+  constructor(given: Readonly<Record<string, string>> = {}, brokers?: Settings) {
+    this.#brokers = brokers
+    this.#given = new Map(brokers === undefined ? Object.entries(given) : [])
+    if (brokers === undefined) return
+    for (const [name, value] of Object.entries(given)) this.#changed.set(name, value)
+    brokers.#topics.add(this)
   }
 
-  /** The value in force. Throws where Kafka has no such setting and none was given. */
+  /** The value in force. Throws where there is none. */
   text(name: string): string {
     const value = this.find(name)
-    if (value === undefined) throw new Error(`No setting is called ${name}`)
+    if (value === undefined) throw new Error(`No setting is called ${name}, or it has no value`)
     return value
   }
 
-  /** The value in force, or undefined where Kafka has no such setting and none was given. */
+  /** The value in force, or undefined where there is none. */
   find(name: string): string | undefined {
-    const own = this.#values.get(name)
+    const own = this.#changed.get(name) ?? this.#given.get(name)
     if (own !== undefined) return own
-    if (this.#above === undefined) return settingTable.get(name)?.defaultValue
-    const topicSetting = topicSettings.get(name)
-    if (topicSetting === undefined) return this.#above.find(name)
-    const inherited = topicSetting.brokerName === undefined ? undefined : this.#above.find(topicSetting.brokerName)
-    return inherited ?? topicSetting.defaultValue
+    if (this.#brokers === undefined) return brokerSettings.get(name)?.defaultValue ?? undefined
+    const info = topicSettings.get(name)
+    if (info === undefined) return this.#brokers.find(name)
+    for (const [brokerName, factor] of info.synonyms) {
+      const inherited = this.#brokers.find(brokerName)
+      if (inherited !== undefined) return factor === 1 ? inherited : String(Number(inherited) * factor)
+    }
+    return info.defaultValue
   }
 
   number(name: string): number {
@@ -48,29 +55,34 @@ export class Settings {
     return this.text(name) === 'true'
   }
 
-  /** What was set at this level itself. */
-  own(name: string): string | undefined {
-    return this.#values.get(name)
+  /** What the brokers were started with. */
+  given(name: string): string | undefined {
+    return this.#given.get(name)
   }
 
-  ownEntries(): readonly (readonly [name: string, value: string])[] {
-    return [...this.#values]
+  /** What was changed while the cluster ran; for a topic, also what it was created with. */
+  changed(name: string): string | undefined {
+    return this.#changed.get(name)
   }
 
-  /** Sets, or goes back to the level above with undefined. */
+  changedEntries(): readonly (readonly [name: string, value: string])[] {
+    return [...this.#changed]
+  }
+
+  /** Changes a value, or takes the change back with undefined. */
   set(name: string, value: string | undefined): void {
-    if (value === undefined) this.#values.delete(name)
-    else this.#values.set(name, value)
+    if (value === undefined) this.#changed.delete(name)
+    else this.#changed.set(name, value)
     this.#forget()
   }
 
-  /** No longer told of changes above. */
+  /** A topic is gone: no longer told of changes. */
   release(): void {
-    if (this.#above !== undefined) this.#above.#below.delete(this)
+    if (this.#brokers !== undefined) this.#brokers.#topics.delete(this)
   }
 
   #forget(): void {
     this.#numbers.clear()
-    for (const one of this.#below) one.#forget()
+    for (const topic of this.#topics) topic.#forget()
   }
 }

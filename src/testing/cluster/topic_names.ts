@@ -3,6 +3,11 @@
 const lengthMax = 249
 const legal = /^[a-zA-Z0-9._-]+$/
 
+/** Whether two names would be one in the names of metrics, where a dot becomes an underscore. */
+export function collides(one: string, other: string): boolean {
+  return one.replaceAll('.', '_') === other.replaceAll('.', '_')
+}
+
 /** Why a name is refused, or undefined where it may be used. */
 export function topicNameFault(name: string): string | undefined {
   if (name === '') return 'the empty string is not allowed'
