@@ -9,14 +9,14 @@ import { clusterSettings } from './kafka_options.ts'
 import type { KafkaOptions } from './kafka_options.ts'
 import { NetworkCluster } from './network_cluster.ts'
 import { Producer } from './producer/index.ts'
-import type { ProducerOptions } from './producer/index.ts'
+import type { ProducerOptions, WaitOptions } from './producer/index.ts'
 import type { TransactionalProducerOptions } from './transaction/options.ts'
 import type { ForeignTransaction, PreparedTransaction } from './transaction/prepared.ts'
 import { ResumedTransaction } from './transaction/resume.ts'
 import { TransactionalProducer } from './transaction/transactional_producer.ts'
 
 interface Closable extends AsyncDisposable {
-  close(): Promise<void>
+  close(options?: WaitOptions): Promise<void>
 }
 
 /**
@@ -75,11 +75,12 @@ export class Kafka implements AsyncDisposable {
   }
 
   /**
-   * Closes what came from this client, each as its own `close` does it, then all connections. Rejects with the first
-   * failure of those, after everything is closed.
+   * Closes what came from this client, each as its own `close` does it, then all connections. Where no broker answers
+   * that takes as long as records are tried to be delivered; when the signal aborts, what is not done is given up.
+   * Rejects with the first failure of those, after everything is closed.
    */
-  close(): Promise<void> {
-    this.#closed ??= this.#closeAll()
+  close(options?: WaitOptions): Promise<void> {
+    this.#closed ??= this.#closeAll(options)
     return this.#closed
   }
 
@@ -87,10 +88,10 @@ export class Kafka implements AsyncDisposable {
     return this.close()
   }
 
-  async #closeAll(): Promise<void> {
+  async #closeAll(options: WaitOptions | undefined): Promise<void> {
     const parts = [...this.#parts].flatMap((part) => part.deref() ?? [])
     this.#parts.clear()
-    const closed = await Promise.allSettled(parts.map((part) => part.close()))
+    const closed = await Promise.allSettled(parts.map((part) => part.close(options)))
     await this.#cluster.close()
     for (const result of closed) if (result.status === 'rejected') throw result.reason
   }

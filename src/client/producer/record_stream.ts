@@ -145,7 +145,9 @@ export class RecordStream {
       call.release()
     }
     this.sender.stop(error)
-    this.onRelease()
+    // Whoever waits for room is refused when it comes again.
+    this.roomAwaited?.resolve()
+    this.roomAwaited = undefined
   }
 
   /** Gives up the batches that wait to be sent; what comes later is accepted. */

@@ -1,17 +1,17 @@
 // One transaction of a producer: takes records and offsets, is sealed with a witness, and ends. Owns its state and the
 // rule that no failure is survived: whatever is not acknowledged in full is aborted, never sealed. Its producer lends it
 // an identity and is told how it ended. KIP-98, KIP-447, KIP-890, KIP-939.
-import { errorCode, zeroUuid } from '../../protocol/index.ts'
+import { errorCode } from '../../protocol/index.ts'
 import type { RecordHeader } from '../../protocol/index.ts'
-import { handled, raceAbort } from '../../runtime/index.ts'
+import { deferred, handled, raceAbort } from '../../runtime/index.ts'
 import { assert, brokerError, BugError, KafkaError } from '../errors.ts'
 import { RecordStream } from '../producer/index.ts'
 import type { ProducerIdentity, ProducerMessage, RecordMetadata } from '../producer/index.ts'
 import { endTxn, endTxnVersion } from './coordinator_calls.ts'
 import type { CoordinatorAnswer, OffsetsToCommit } from './coordinator_calls.ts'
 import { judge } from './judge.ts'
-import { sealPrepared } from './prepared_codec.ts'
-import type { PreparedPartition, PreparedTransaction, Verdict, Witness } from './prepared.ts'
+import { makeHandle } from './handle.ts'
+import type { PreparedTransaction, Verdict, Witness } from './prepared.ts'
 import { targetOf } from './resume_target.ts'
 import { asKafkaError } from './session.ts'
 import type { TransactionSession } from './session.ts'
@@ -37,6 +37,8 @@ export class Transaction {
   private current: TransactionState = 'open'
   /** Why the transaction must be aborted. */
   private failure: KafkaError | undefined
+  /** Rejects with it, for those who wait for acknowledgements that may be long in coming. */
+  private readonly failed = deferred<never>()
   private opening: Promise<TransactionSession> | undefined
   private session: TransactionSession | undefined
   private readonly offsetWork = new Set<Promise<void>>()
@@ -53,6 +55,7 @@ export class Transaction {
   constructor(host: TransactionHost, begin: BeginTransactionOptions) {
     this.host = host
     this.begin = begin
+    void handled(this.failed.promise)
     this.stream = new RecordStream(host.cluster, host.options, host.routes, {
       transactionalId: host.options.transactionalId,
       produceVersions: () => this.session?.produceVersions ?? {},
@@ -189,6 +192,17 @@ export class Transaction {
     if (this.current === 'open' || this.current === 'aborting') await this.abortOnce({}).catch(() => {})
   }
 
+  /**
+   * Lets go of it at once where it is not sealed, and waits for nothing: whoever initializes its id next ends it, or its
+   * timeout does. @internal
+   */
+  abandon(): void {
+    if (this.current !== 'open' && this.current !== 'sealing' && this.current !== 'aborting') return
+    this.fail(new KafkaError('CLOSED', `The transaction of ${this.host.options.transactionalId} was abandoned.`))
+    this.closeStream()
+    this.ended('failed', { kind: 'unclear' })
+  }
+
   private identity(): ProducerIdentity | undefined {
     if (this.session === undefined) void handled(this.open())
     return this.session?.identity
@@ -237,11 +251,13 @@ export class Transaction {
     this.failure = abortableError(this.host.options.transactionalId, error)
     this.session?.cancel()
     this.stream.stop(this.failure)
+    this.failed.reject(this.failure)
   }
 
-  // Everything that was accepted is acknowledged.
+  // Everything that was accepted is acknowledged. Once anything has failed, the rest is not waited for.
   private async complete(): Promise<void> {
-    await Promise.all([this.stream.flush(), ...[...this.offsetWork].map((work) => work.catch(() => {}))])
+    const all = Promise.all([this.stream.flush(), ...[...this.offsetWork].map((work) => work.catch(() => {}))])
+    await Promise.race([all, this.failed.promise])
     if (this.failure !== undefined) throw this.failure
   }
 
@@ -253,7 +269,14 @@ export class Transaction {
       await this.stream.sender.idle()
       if (this.failure !== undefined) throw this.failure
       this.stream.sender.seal()
-      this.handle = await this.makeHandle(witness)
+      const { session, hasData } = this
+      const startedAtMs = this.startedAtMs < 0 ? this.host.cluster.runtime.nowMs() : this.startedAtMs
+      this.handle = await makeHandle(this.host, session, {
+        touched: this.stream.touched,
+        hasData,
+        startedAtMs,
+        witness
+      })
       if (this.failure !== undefined) throw this.failure
       this.move('prepared')
       return this.handle
@@ -293,33 +316,6 @@ export class Transaction {
       offsets: [{ topic, partition, offset: BigInt(offset), metadata: randomId }]
     })
     return witness
-  }
-
-  private async makeHandle(witness: Witness | null): Promise<PreparedTransaction> {
-    const { cluster, options, routes } = this.host
-    const { transactionalId, transactionTimeoutMs } = options
-    const { hasData } = this
-    const transactionVersion = this.session?.transactionVersion ?? (await cluster.transactionVersion())
-    const partitions: PreparedPartition[] = []
-    for (const { topic, partition, firstOffset } of this.stream.touched) {
-      if (firstOffset === undefined) continue
-      const topicId = routes.known(topic)?.topicId ?? zeroUuid
-      partitions.push({ topic, topicId, partition, firstOffset: firstOffset.toString() })
-    }
-    return sealPrepared({
-      format: 1,
-      clusterId: await cluster.clusterId(),
-      transactionalId,
-      producerId: (this.session?.owner.producerId ?? -1n).toString(),
-      producerEpoch: this.session?.owner.producerEpoch ?? -1,
-      transactionVersion,
-      endTxnVersion: await endTxnVersion(cluster, transactionalId, transactionVersion),
-      transactionTimeoutMs,
-      startedAtMs: this.startedAtMs < 0 ? cluster.runtime.nowMs() : this.startedAtMs,
-      hasData,
-      partitions: partitions.toSorted(byName),
-      witness
-    })
   }
 
   private async decide(options: DecideOptions): Promise<Verdict> {
@@ -417,8 +413,9 @@ export class Transaction {
   }
 
   private async endByAbort(session: TransactionSession, options: DecideOptions): Promise<void> {
-    const { cluster, options: hostOptions } = this.host
-    const limits = { deadlineMs: options.deadlineMs ?? hostOptions.requestTimeoutMs * 2, signal: options.signal }
+    const { cluster, options: hostOptions, abandoned } = this.host
+    const signal = options.signal === undefined ? abandoned : AbortSignal.any([abandoned, options.signal])
+    const limits = { deadlineMs: options.deadlineMs ?? hostOptions.requestTimeoutMs * 2, signal }
     const version = await endTxnVersion(cluster, session.owner.transactionalId, session.transactionVersion)
     const end = { commit: false, endTxnVersion: version }
     const answer = await endTxn(cluster, session.owner, end, limits)
@@ -480,11 +477,6 @@ export class Transaction {
     const message = `The transaction of ${this.host.options.transactionalId} is ${this.current} and cannot be ${what}.`
     return new KafkaError('INVALID_STATE', message, { cause: this.failure })
   }
-}
-
-function byName(left: PreparedPartition, right: PreparedPartition): number {
-  if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1
-  return left.partition - right.partition
 }
 
 function nextIdentity({ producerId, producerEpoch }: CoordinatorAnswer): ProducerIdentity | undefined {

@@ -22,6 +22,8 @@ export interface TransactionHost {
   readonly cluster: Cluster
   readonly routes: TopicRoutes
   readonly options: CheckedTransactionalProducerOptions
+  /** Aborts when nothing is to be waited for any more. */
+  readonly abandoned: AbortSignal
   /** Takes what to write under; called once, before the first write. */
   openSession(): Promise<TransactionSession>
   /** Makes the witness of a transaction; undefined where the producer writes none. */

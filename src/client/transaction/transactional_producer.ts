@@ -2,10 +2,11 @@
 // the producer id and epoch between transactions: adopts what EndTxn answers (KIP-890), or takes the next epoch before
 // the next write (KIP-360), and never takes the id from a producer that came later. KIP-98.
 import { errorCode } from '../../protocol/index.ts'
+import { raceAbort } from '../../runtime/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { assert, brokerError, KafkaError } from '../errors.ts'
 import { TopicRoutes } from '../producer/index.ts'
-import type { ProducerIdentity } from '../producer/index.ts'
+import type { ProducerIdentity, WaitOptions } from '../producer/index.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
 import { describe } from './judge.ts'
@@ -38,6 +39,7 @@ export class TransactionalProducer {
   private fenced: KafkaError | undefined
   private current: Transaction | undefined
   private closed: Promise<void> | undefined
+  private readonly abandoning = new AbortController()
   /** One request for an identity at a time. */
   private taking: Promise<unknown> = Promise.resolve()
   private ledgerPlace: FirstPartition | undefined
@@ -85,9 +87,12 @@ export class TransactionalProducer {
     return transaction
   }
 
-  /** Aborts an open transaction and ends. A prepared one stays as it is: its handle can end it. */
-  close(): Promise<void> {
-    this.closed ??= this.end()
+  /**
+   * Aborts an open transaction and ends. A prepared one stays as it is: its handle can end it. When the signal aborts,
+   * an open one is left to its timeout, or to whoever takes the id next.
+   */
+  close(options?: WaitOptions): Promise<void> {
+    this.closed ??= this.end(options?.signal)
     return this.closed
   }
 
@@ -95,9 +100,19 @@ export class TransactionalProducer {
     return this.close()
   }
 
-  private async end(): Promise<void> {
-    await this.current?.settle()
+  private async end(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await raceAbort(this.current?.settle() ?? Promise.resolve(), signal)
+    } catch {
+      this.abandon()
+    }
     this.routes.close()
+  }
+
+  // Nothing that is under way is waited for.
+  private abandon(): void {
+    this.abandoning.abort(new KafkaError('CLOSED', `The producer of ${this.transactionalId} is closed.`))
+    this.current?.abandon()
   }
 
   private host(previous: Transaction | undefined): TransactionHost {
@@ -106,6 +121,7 @@ export class TransactionalProducer {
       cluster,
       routes,
       options,
+      abandoned: this.abandoning.signal,
       openSession: async () => {
         await previous?.settle()
         return this.inTurn(() => this.openSession())
@@ -155,7 +171,7 @@ export class TransactionalProducer {
   }
 
   private limits(): CallLimits {
-    return { deadlineMs: this.options.deliveryTimeoutMs }
+    return { deadlineMs: this.options.deliveryTimeoutMs, signal: this.abandoning.signal }
   }
 
   private async takeId(limits: CallLimits): Promise<ProducerIdentity> {

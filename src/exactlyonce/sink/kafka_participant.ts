@@ -3,6 +3,7 @@
 // Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
 import { assert, KafkaError, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
 import type { Cluster, PreparedTransaction, SettleOptions, Transaction, Verdict } from '../../client/index.ts'
+import { handled, onAbort, raceAbort, withDeadline } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import type { ParticipantContext, StateValue } from '../functions.ts'
 import type {
@@ -33,10 +34,18 @@ export interface KafkaTransaction {
   readonly transaction: Transaction
   /** Set when it is sealed. */
   prepared: PreparedTransaction | undefined
+  /** Called when the end of the run is no longer to abort it. */
+  readonly seal: () => void
 }
 
 /** A job in one process has one task. */
 const task = 0
+
+/**
+ * Time to abort what is open when a run ends, milliseconds. What cannot be aborted by then is left to the next run's
+ * fence, or to its timeout.
+ */
+const abortDeadlineMs = 10_000
 
 /** Kafka's error code TOPIC_AUTHORIZATION_FAILED. */
 const topicAuthorizationFailed = 29
@@ -153,6 +162,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
       prefix: this.settings.prefix,
       task,
       size: this.#poolSize,
+      runtime: this.context.runtime,
       createProducer: (transactionalId) => this.#newProducer(transactionalId, place)
     })
   }
@@ -250,8 +260,12 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const pool = this.#runningPool()
     const slot = await pool.open(this.context.signal)
     const previousRandomId = this.#witnesses.get(slot.slot) ?? null
+    const { signal } = this.context
+    signal.throwIfAborted()
     const transaction = slot.producer.beginTransaction({ checkpointId: BigInt(checkpointId), previousRandomId })
-    return { slot, transaction, prepared: undefined }
+    // Writers that wait for its records, from a broker that may be gone, must not hold up the end of the run.
+    const seal = onAbort(signal, () => void handled(transaction.abort({ deadlineMs: abortDeadlineMs })))
+    return { slot, transaction, prepared: undefined, seal }
   }
 
   #runningPool(): TransactionPool {
@@ -260,7 +274,10 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   }
 
   protected async sealTransaction(txn: KafkaTransaction): Promise<StateValue | null> {
-    const prepared = await txn.transaction.prepare()
+    const { signal } = this.context
+    const prepared = await raceAbort(txn.transaction.prepare(), signal)
+    signal.throwIfAborted() // its abort has begun
+    txn.seal()
     if (!prepared.hasData) {
       await txn.transaction.commit()
       this.#runningPool().move(txn.slot, 'idle')
@@ -289,7 +306,8 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   }
 
   protected async abortTransaction({ slot, transaction }: KafkaTransaction): Promise<void> {
-    await transaction.abort()
+    const aborted = transaction.abort({ deadlineMs: abortDeadlineMs })
+    await withDeadline(this.context.runtime, aborted, abortDeadlineMs)
     this.#runningPool().move(slot, 'idle')
   }
 

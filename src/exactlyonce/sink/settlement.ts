@@ -78,7 +78,7 @@ export async function proveCommitted(
   if (proof.kind === 'proven') return options.tell('proven')
   const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
   try {
-    await resumed.repair(proof, 'commit')
+    await resumed.repair(proof, 'commit', options)
   } catch (error) {
     if (error instanceof KafkaError && error.retriable) throw error
     // A broker refuses a marker that has come meanwhile.

@@ -5,6 +5,7 @@ import { assert } from '../../client/index.ts'
 import type { TransactionalProducer } from '../../client/index.ts'
 import { slotTransitions } from './slot_states.ts'
 import type { SlotState } from './slot_states.ts'
+import type { Runtime } from '../../runtime/index.ts'
 import { formatTransactionName } from './transaction_names.ts'
 
 /** One transactional id with its producer. */
@@ -19,8 +20,12 @@ export interface TransactionPoolOptions {
   readonly prefix: string
   readonly task: number
   readonly size: number
+  readonly runtime: Pick<Runtime, 'setTimer'>
   readonly createProducer: (transactionalId: string) => TransactionalProducer
 }
+
+/** What could be ended in order has been ended before: more than this is not waited for, milliseconds. */
+const closePatienceMs = 1_000
 
 interface Waiter {
   readonly take: (slot: Slot) => void
@@ -30,10 +35,12 @@ interface Waiter {
 export class TransactionPool {
   readonly slots: readonly Slot[]
   private readonly free: Slot[]
+  private readonly runtime: Pick<Runtime, 'setTimer'>
   /** One per checkpoint that is not sealed, so never more than the coordinator has under way. */
   private readonly waiters = new Set<Waiter>()
 
-  constructor({ prefix, task, size, createProducer }: TransactionPoolOptions) {
+  constructor({ prefix, task, size, runtime, createProducer }: TransactionPoolOptions) {
+    this.runtime = runtime
     this.slots = Array.from({ length: size }, (_, slot) => {
       const transactionalId = formatTransactionName({ prefix, task, slot })
       return { slot, transactionalId, producer: createProducer(transactionalId), state: 'idle' as const }
@@ -79,8 +86,11 @@ export class TransactionPool {
     first.take(slot)
   }
 
-  /** Closes every producer. Sealed transactions stay as they are. */
+  /** Closes every producer. Sealed transactions stay as they are; an open one that cannot be aborted is left. */
   async close(): Promise<void> {
-    await Promise.all(this.slots.map(({ producer }) => producer.close()))
+    const late = new AbortController()
+    const timer = this.runtime.setTimer(closePatienceMs, () => late.abort())
+    await Promise.all(this.slots.map(({ producer }) => producer.close({ signal: late.signal })))
+    timer.cancel()
   }
 }

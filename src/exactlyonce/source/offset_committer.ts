@@ -16,6 +16,8 @@ export interface OffsetCommitterOptions {
   readonly committed: (offsets: readonly OffsetToCommit[]) => void
   readonly groupId: string
   readonly logger: Logger
+  /** Aborts when the run fails. */
+  readonly signal: AbortSignal
 }
 
 /** Checkpoints that may wait to be completed with their offsets remembered; beyond it the oldest is forgotten. */
@@ -62,7 +64,7 @@ export class OffsetCommitter {
   }
 
   private async drain(): Promise<void> {
-    const { commit, committed, groupId, logger } = this.options
+    const { commit, committed, groupId, logger, signal } = this.options
     while (this.waiting !== undefined) {
       const offsets = this.waiting
       this.waiting = undefined
@@ -70,6 +72,7 @@ export class OffsetCommitter {
         await commit(offsets)
         committed(offsets)
       } catch (error) {
+        if (signal.aborted) continue
         const reason = error instanceof Error ? error.message : String(error)
         logger.warn(`The offsets of group ${groupId} could not be committed; the next checkpoint tries again`, {
           reason

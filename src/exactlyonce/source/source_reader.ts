@@ -26,6 +26,8 @@ import type { StartOffsetsOptions } from './start_offsets.ts'
 
 /** Time to find partitions and their offsets at the start, milliseconds. */
 const openDeadlineMs = 60_000
+/** Time to commit offsets to the group, milliseconds: less than the end of a run may take. */
+const commitDeadlineMs = 10_000
 
 export class KafkaSourceReader<T> implements SourceReader<T> {
   private readonly options: CheckedKafkaSourceOptions<T>
@@ -69,11 +71,13 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
 
   private createCommitter(): OffsetCommitter | undefined {
     const { groupId, offsetCommitMode } = this.options
+    const { signal } = this.context
     if (groupId === undefined || offsetCommitMode === 'DISABLED') return undefined
     return new OffsetCommitter({
       groupId,
       logger: this.context.logger,
-      commit: (offsets) => this.consumer.commitOffsets(offsets),
+      commit: (offsets) => this.consumer.commitOffsets(offsets, { deadlineMs: commitDeadlineMs, signal }),
+      signal,
       committed: (offsets) => {
         for (const { topic, partition, offset } of offsets) {
           const state = this.partitions.get(partitionKey(topic, partition))

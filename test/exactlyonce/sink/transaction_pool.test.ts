@@ -1,21 +1,33 @@
 // No id holds two transactions that are not proven, whoever is free goes on, and who has to wait can give up.
 import { describe, expect, it } from 'vitest'
-import type { TransactionalProducer } from '../../../src/client/index.ts'
+import type { TransactionalProducer, WaitOptions } from '../../../src/client/index.ts'
+import { nodeRuntime } from '../../../src/runtime/index.ts'
 import { TransactionPool } from '../../../src/exactlyonce/sink/transaction_pool.ts'
 import type { Slot } from '../../../src/exactlyonce/sink/transaction_pool.ts'
 
-function newPool(size: number): { pool: TransactionPool; closed: string[] } {
+function newPool(
+  size: number,
+  close: (options?: WaitOptions) => Promise<void> = () => Promise.resolve()
+): { pool: TransactionPool; closed: string[] } {
   const closed: string[] = []
   const createProducer = (transactionalId: string): TransactionalProducer =>
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pool only keeps and closes producers
     ({
       transactionalId,
-      close: () => Promise.resolve(void closed.push(transactionalId))
+      close: async (options?: WaitOptions) => {
+        await close(options)
+        closed.push(transactionalId)
+      }
     }) as unknown as TransactionalProducer
-  return { pool: new TransactionPool({ prefix: 'p', task: 0, size, createProducer }), closed }
+  const runtime = { setTimer: (delayMs: number, fire: () => void) => nodeRuntime().setTimer(delayMs / 100, fire) }
+  return { pool: new TransactionPool({ prefix: 'p', task: 0, size, runtime, createProducer }), closed }
 }
 
 const never = new AbortController().signal
+
+function untilAborted(options?: WaitOptions): Promise<void> {
+  return new Promise((resolve) => options?.signal?.addEventListener('abort', () => resolve()))
+}
 
 function prove(pool: TransactionPool, slot: Slot): void {
   for (const state of ['sealed', 'committing', 'decided', 'proven', 'idle'] as const) pool.move(slot, state)
@@ -82,6 +94,12 @@ describe('the pool of transactional ids', () => {
 
   it('closes every producer', async () => {
     const { pool, closed } = newPool(2)
+    await pool.close()
+    expect(closed).toEqual(['p.0.0', 'p.0.1'])
+  })
+
+  it('does not wait long for a producer that cannot close', async () => {
+    const { pool, closed } = newPool(2, untilAborted)
     await pool.close()
     expect(closed).toEqual(['p.0.0', 'p.0.1'])
   })

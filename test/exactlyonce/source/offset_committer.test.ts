@@ -6,13 +6,17 @@ import type { OffsetToCommit } from '../../../src/exactlyonce/source/offset_comm
 
 const at = (offset: bigint): OffsetToCommit[] => [{ topic: 'a', partition: 0, offset, leaderEpoch: -1 }]
 
-function committer(commit: (offset: bigint) => Promise<void> = () => Promise.resolve()) {
+function committer(
+  commit: (offset: bigint) => Promise<void> = () => Promise.resolve(),
+  signal = new AbortController().signal
+) {
   const sent: bigint[] = []
   const committed: bigint[] = []
   const warnings: string[] = []
   const subject = new OffsetCommitter({
     groupId: 'g',
     logger: { ...silentLogger, warn: (message) => warnings.push(message) },
+    signal,
     commit: async ([first]) => {
       sent.push(first!.offset)
       await commit(first!.offset)
@@ -72,6 +76,15 @@ describe('offsets by checkpoint', () => {
     subject.commit(at(2n))
     await subject.idle()
     expect([sent, committed, warnings.length]).toEqual([[1n, 2n], [2n], 1])
+  })
+
+  it('a commit that ends with its run is not told', async () => {
+    const ending = new AbortController()
+    const { subject, warnings } = committer(() => Promise.reject(ending.signal.reason), ending.signal)
+    ending.abort(new Error('the run is over'))
+    subject.commit(at(1n))
+    await subject.idle()
+    expect(warnings).toEqual([])
   })
 
   it('does not grow without end while no checkpoint completes', () => {
