@@ -41,3 +41,8 @@ export function handler<N extends ApiName>(name: N, handle: Handle<N>): ApiHandl
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- dispatch looks handlers up by the request's own key
   return Object.freeze({ name, key, versions, latestStableVersion, handle: handle as unknown as Handle<ApiName> })
 }
+
+/** The client as coordinators remember it. All clients of an embedded broker are near. */
+export function clientOf({ clientId }: RequestContext): { readonly clientId: string; readonly clientHost: string } {
+  return { clientId: clientId ?? '', clientHost: '/127.0.0.1' }
+}

@@ -21,6 +21,7 @@ import { updateFeatures } from './57_update_features.ts'
 import { describeCluster } from './60_describe_cluster.ts'
 import { describeProducers } from './61_describe_producers.ts'
 import { describeTopicPartitions } from './75_describe_topic_partitions.ts'
+import { groupApis } from './group_apis.ts'
 import type { ApiHandler } from './handler.ts'
 
 const all: readonly ApiHandler[] = [
@@ -44,7 +45,8 @@ const all: readonly ApiHandler[] = [
   updateFeatures,
   describeCluster,
   describeProducers,
-  describeTopicPartitions
+  describeTopicPartitions,
+  ...groupApis
 ]
 
 /** Handlers by API key, in the order above. */

@@ -1,0 +1,21 @@
+// OffsetCommit, API 8: commits positions of a group, outside of any transaction. Serves versions 2 to 10.
+//
+// Behaviour: the group must be this broker's. Without a generation the group may have no members; with one it must be the
+// member's. Partitions that do not exist are refused one by one.
+//
+// Versions: 2-4 a retention of their own; 7 static members; 9 member epochs (KIP-848); 10 topic ids.
+
+import { groupCoordinatorOf } from '../group/group_coordinator.ts'
+import { commitRefusal } from '../group/commit_checks.ts'
+import { sameForAll, takeOffsets } from '../group/offset_requests.ts'
+import { handler } from './handler.ts'
+
+export const offsetCommit = handler('OffsetCommit', (request, { broker, version }) => {
+  const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
+  if (typeof groups === 'number') return { topics: sameForAll(request.topics, groups) }
+  const refused = commitRefusal(groups, request, false, version)
+  if (refused !== 0) return { topics: sameForAll(request.topics, refused) }
+  const { offsets, topics } = takeOffsets(broker, request.topics, request.retentionTimeMs)
+  groups.offsets.commit(request.groupId, offsets)
+  return { topics }
+})

@@ -1,0 +1,48 @@
+// JoinGroup, API 11: a member joins a group of the classic protocol, or says in a rebalance that it is still there. The
+// answer waits for the other members. Serves versions 0 to 9.
+//
+// Behaviour: a group of the consumer protocol that has members is not joined (Kafka can move such groups between the
+// protocols while they run; this broker does not). Sessions shorter or longer than the broker allows are refused.
+//
+// Versions: 4 an id before joining (KIP-394); 5 static members (KIP-345); 9 a static leader may skip the assignment.
+
+import { errorCode } from '../../protocol/index.ts'
+import { joinRefused } from '../group/classic_responses.ts'
+import { groupCoordinatorOf } from '../group/group_coordinator.ts'
+import { clientOf, handler } from './handler.ts'
+import type { RequestContext } from './handler.ts'
+import type { JoinResponse } from '../group/classic_member.ts'
+import type { RequestOf } from '../../protocol/index.ts'
+
+/** Before this version, no protocol is an empty name. */
+const firstVersionWithNull = 7
+
+export const joinGroup = handler('JoinGroup', (request, context) => {
+  const answer = join(request, context)
+  if (context.version >= firstVersionWithNull) return answer
+  return answer instanceof Promise ? answer.then(withName) : withName(answer)
+})
+
+function withName(response: JoinResponse): JoinResponse {
+  return { ...response, protocolName: response.protocolName ?? '' }
+}
+
+function join(request: RequestOf<'JoinGroup'>, context: RequestContext): JoinResponse | Promise<JoinResponse> {
+  const { broker, version } = context
+  const { groupId, memberId, sessionTimeoutMs } = request
+  const { settings } = broker.cluster
+  if (groupId === '') return joinRefused(memberId, errorCode.INVALID_GROUP_ID)
+  const leastMs = settings.number('group.min.session.timeout.ms')
+  const mostMs = settings.number('group.max.session.timeout.ms')
+  if (sessionTimeoutMs < leastMs || sessionTimeoutMs > mostMs) {
+    return joinRefused(memberId, errorCode.INVALID_SESSION_TIMEOUT)
+  }
+  const groups = groupCoordinatorOf(broker).groupsOf(groupId)
+  if (typeof groups === 'number') return joinRefused(memberId, groups)
+  if (memberId !== '' && groups.find(groupId) === undefined) {
+    return joinRefused(memberId, errorCode.UNKNOWN_MEMBER_ID)
+  }
+  const group = groups.classicGroup(groupId)
+  if (group === undefined) return joinRefused(memberId, errorCode.INCONSISTENT_GROUP_PROTOCOL)
+  return groups.classicProtocol.join(group, request, version, clientOf(context))
+}

@@ -1,0 +1,17 @@
+// Heartbeat, API 12: a member of a group of the classic protocol is alive. Serves versions 0 to 4.
+//
+// Behaviour: during a rebalance the member is told REBALANCE_IN_PROGRESS, and its session goes on.
+//
+// Versions: 3 static members (KIP-345).
+
+import { errorCode } from '../../protocol/index.ts'
+import { groupCoordinatorOf } from '../group/group_coordinator.ts'
+import { handler } from './handler.ts'
+
+export const heartbeat = handler('Heartbeat', (request, { broker }) => {
+  const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
+  if (typeof groups === 'number') return { errorCode: groups }
+  const group = groups.find(request.groupId)
+  if (group?.type !== 'classic') return { errorCode: errorCode.UNKNOWN_MEMBER_ID }
+  return { errorCode: groups.classicProtocol.heartbeat(group, request) }
+})

@@ -1,0 +1,28 @@
+// ConsumerGroupHeartbeat, API 68: joins, keeps up and leaves a group of the consumer protocol (KIP-848). Serves versions 0
+// and 1.
+//
+// Behaviour: a classic group without members becomes one of the consumer protocol; with members it does not, where Kafka
+// could take its members along. Patterns are read as JavaScript's and not as RE2.
+//
+// Versions: 1 patterns, and ids that members make for themselves.
+
+import { errorCode } from '../../protocol/index.ts'
+import { heartbeatRefused } from '../group/consumer_protocol.ts'
+import { heartbeatFault } from '../group/heartbeat_checks.ts'
+import { groupCoordinatorOf } from '../group/group_coordinator.ts'
+import { clientOf, handler } from './handler.ts'
+
+export const consumerGroupHeartbeat = handler('ConsumerGroupHeartbeat', (request, context) => {
+  const { broker, version } = context
+  const fault = heartbeatFault(request, version)
+  if (fault !== undefined) return heartbeatRefused(fault.errorCode, fault.message)
+  const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
+  if (typeof groups === 'number') return heartbeatRefused(groups, null)
+  const known = groups.find(request.groupId)
+  const group = request.memberEpoch === 0 ? groups.consumerGroup(request.groupId) : known
+  if (group?.type !== 'consumer') {
+    const what = known === undefined ? 'not found' : 'not a consumer group'
+    return heartbeatRefused(errorCode.GROUP_ID_NOT_FOUND, `Group ${request.groupId} is ${what}.`)
+  }
+  return groups.consumerProtocol.heartbeat(group, request, clientOf(context))
+})

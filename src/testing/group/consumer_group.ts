@@ -1,0 +1,118 @@
+// Owns a group of the consumer protocol: members, epochs, and who should have what. All of it is durable, as it is in
+// Kafka's log of offsets. What happens to it is consumer_protocol.ts's business. KIP-848.
+// Source: org.apache.kafka.coordinator.group.modern.consumer.ConsumerGroup.
+
+import { errorCode } from '../../protocol/index.ts'
+import type { Uuid } from '../../protocol/index.ts'
+import type { ConsumerMember } from './consumer_member.ts'
+import { has, noPartitions, partitionSets, topicPartitions, type PartitionSets } from './partition_sets.ts'
+
+export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
+
+/** OffsetCommit versions from 9 on know member epochs. */
+const firstVersionWithEpochs = 9
+
+export class ConsumerGroup {
+  readonly type = 'consumer'
+  readonly groupId: string
+  /** Kafka begins with 1, so that the first member gets 2. */
+  epoch = 1
+  targetEpoch = 1
+  assignorName = ''
+  /** Of the topics that were subscribed when the epoch was last raised: a change raises it again. */
+  topicsSeen = ''
+  readonly members = new Map<string, ConsumerMember>()
+  readonly targets = new Map<string, PartitionSets>()
+  emptySinceMs: number
+
+  constructor(groupId: string, nowMs: number) {
+    this.groupId = groupId
+    this.emptySinceMs = nowMs
+  }
+
+  get state(): ConsumerGroupState {
+    if (this.members.size === 0) return 'Empty'
+    if (this.epoch > this.targetEpoch) return 'Assigning'
+    for (const { state, epoch } of this.members.values()) {
+      if (state !== 'stable' || epoch !== this.targetEpoch) return 'Reconciling'
+    }
+    return 'Stable'
+  }
+
+  target(memberId: string): PartitionSets {
+    return this.targets.get(memberId) ?? noPartitions
+  }
+
+  staticMember(instanceId: string): ConsumerMember | undefined {
+    for (const member of this.members.values()) if (member.instanceId === instanceId) return member
+    return undefined
+  }
+
+  /** Whether any member has the partition, or has not given it up yet. */
+  isHeld(topicId: Uuid, partition: number): boolean {
+    for (const { assigned, revoking } of this.members.values()) {
+      if (has(assigned, topicId, partition) || has(revoking, topicId, partition)) return true
+    }
+    return false
+  }
+
+  /** 0, or why offsets may not be committed. */
+  commitError(memberId: string, memberEpoch: number, isTransactional: boolean, version: number): number {
+    if (memberEpoch < 0 && this.members.size === 0) return 0
+    if (isTransactional && memberEpoch < 0 && memberId === '') return 0
+    const member = this.members.get(memberId)
+    if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID
+    if (!isTransactional && version < firstVersionWithEpochs) return errorCode.UNSUPPORTED_VERSION
+    if (memberEpoch === member.epoch) return 0
+    return isTransactional ? errorCode.ILLEGAL_GENERATION : errorCode.STALE_MEMBER_EPOCH
+  }
+
+  /** 0, or why offsets may not be read. */
+  fetchError(memberId: string | null, memberEpoch: number): number {
+    if (memberId === null && memberEpoch < 0) return 0
+    const member = this.members.get(memberId ?? '')
+    if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID
+    return memberEpoch === member.epoch ? 0 : errorCode.STALE_MEMBER_EPOCH
+  }
+
+  encode(): unknown {
+    const { groupId, epoch, targetEpoch, assignorName, topicsSeen, emptySinceMs } = this
+    const members = [...this.members.values()].map((member) => ({
+      ...member,
+      assigned: topicPartitions(member.assigned),
+      revoking: topicPartitions(member.revoking)
+    }))
+    const targets = [...this.targets].map(([memberId, target]) => ({ memberId, target: topicPartitions(target) }))
+    return { groupId, epoch, targetEpoch, assignorName, topicsSeen, emptySinceMs, members, targets }
+  }
+
+  /** From what `encode` answered, after JSON. */
+  static decode(json: unknown): ConsumerGroup {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by encode alone
+    const { members, targets, ...rest } = json as StoredConsumerGroup
+    const group = Object.assign(new ConsumerGroup(rest.groupId, rest.emptySinceMs), rest)
+    for (const member of members) {
+      const { assigned, revoking } = member
+      const sets = { assigned: partitionSets(assigned), revoking: partitionSets(revoking) }
+      group.members.set(member.id, { ...member, ...sets })
+    }
+    for (const { memberId, target } of targets) group.targets.set(memberId, partitionSets(target))
+    return group
+  }
+}
+
+type StoredSets = ReturnType<typeof topicPartitions>
+
+interface StoredConsumerGroup {
+  readonly groupId: string
+  readonly epoch: number
+  readonly targetEpoch: number
+  readonly assignorName: string
+  readonly topicsSeen: string
+  readonly emptySinceMs: number
+  readonly members: readonly (Omit<ConsumerMember, 'assigned' | 'revoking'> & {
+    readonly assigned: StoredSets
+    readonly revoking: StoredSets
+  })[]
+  readonly targets: readonly { readonly memberId: string; readonly target: StoredSets }[]
+}

@@ -1,0 +1,135 @@
+// Scripts about groups of the consumer protocol. KIP-848.
+import type { EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
+import { offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
+
+type Heartbeat = EncodableRequestOf<'ConsumerGroupHeartbeat'>
+
+const one = 'BQAAAAAAAAAAAAAAAAAAAQ-member-1'
+const two = 'BQAAAAAAAAAAAAAAAAAAAQ-member-2'
+
+function joining(groupId: string, memberId: string, topic: string, more: Partial<Heartbeat> = {}): Heartbeat {
+  const first = { rebalanceTimeoutMs: 20_000, subscribedTopicNames: [topic], topicPartitions: [] }
+  return { groupId, memberId, memberEpoch: 0, ...first, ...more }
+}
+
+async function beat(
+  stage: Stage,
+  groupId: string,
+  { memberId, memberEpoch }: { memberId: string | null; memberEpoch: number },
+  owned?: readonly [topic: string, partitions: readonly number[]]
+): Promise<ResponseOf<'ConsumerGroupHeartbeat'>> {
+  const topicPartitions = owned === undefined ? null : [{ topicId: stage.topicId(owned[0]), partitions: owned[1] }]
+  return stage.ask('ConsumerGroupHeartbeat', { groupId, memberId: memberId ?? '', memberEpoch, topicPartitions })
+}
+
+/** The coordinator of a real Kafka hears of topics a little later than those who ask for metadata. */
+async function knownTopic(stage: Stage, partitionCount: number): Promise<string> {
+  const topic = await stage.makeTopic('t', partitionCount)
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  return topic
+}
+
+export const consumerCases: readonly GroupCase[] = [
+  {
+    name: 'heartbeats that are refused',
+    async play(stage) {
+      const topic = await knownTopic(stage, 2)
+      const groupId = stage.name('g')
+      await stage.untilCoordinated(groupId)
+      const right = joining(groupId, one, topic)
+      const wrong: readonly Partial<Heartbeat>[] = [
+        { groupId: '' },
+        { memberId: '' },
+        { instanceId: '' },
+        { rackId: '' },
+        { rebalanceTimeoutMs: -1 },
+        { topicPartitions: null },
+        { subscribedTopicNames: null },
+        { memberEpoch: -3 },
+        { memberEpoch: -2 },
+        { serverAssignor: 'mine' },
+        { memberEpoch: 5 },
+        { memberEpoch: -1 }
+      ]
+      for (const part of wrong) {
+        const { errorCode } = await stage.ask('ConsumerGroupHeartbeat', { ...right, ...part })
+        stage.note(JSON.stringify(part), errorCode)
+      }
+      await stage.ask('ConsumerGroupHeartbeat', right)
+      for (const memberEpoch of [7, -1, -1]) {
+        const { errorCode } = await stage.ask('ConsumerGroupHeartbeat', { ...right, memberEpoch })
+        stage.note(`epoch ${memberEpoch}`, errorCode)
+      }
+    }
+  },
+  {
+    name: 'one member, offsets in its name, and its leave',
+    async play(stage) {
+      const topic = await knownTopic(stage, 2)
+      const groupId = stage.name('g')
+      await stage.untilCoordinated(groupId)
+      const joined = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic))
+      stage.note('quiet', await beat(stage, groupId, joined))
+      stage.note('full', await beat(stage, groupId, joined, [topic, [0, 1]]))
+      const id = stage.topicId(topic)
+      const member = { groupId, memberId: one, generationIdOrMemberEpoch: joined.memberEpoch }
+      await stage.tell('OffsetCommit', { ...member, topics: offsetTopics(topic, { 0: 4n }, id) })
+      await stage.tell('OffsetCommit', { ...member, topics: offsetTopics(topic, { 0: 4n }) }, 8)
+      const late = { ...member, generationIdOrMemberEpoch: joined.memberEpoch + 1 }
+      await stage.tell('OffsetCommit', { ...late, topics: offsetTopics(topic, { 0: 4n }, id) })
+      await stage.tell('OffsetCommit', { groupId, memberId: '', topics: offsetTopics(topic, { 0: 4n }, id) })
+      const topics = [{ topicId: id, partitionIndexes: [0] }]
+      const asMember = { groupId, memberId: one, memberEpoch: joined.memberEpoch, topics }
+      await stage.tell('OffsetFetch', { groupId: '', topics: [], groups: [asMember] })
+      const groups = [{ ...asMember, memberEpoch: 99 }]
+      await stage.tell('OffsetFetch', { groupId: '', topics: [], groups })
+      await stage.tell('ConsumerGroupDescribe', {
+        groupIds: [groupId, stage.name('missing')],
+        includeAuthorizedOperations: false
+      })
+      await stage.tell('DescribeGroups', { groups: [groupId] })
+      await stage.tell('DeleteGroups', { groupsNames: [groupId] })
+      stage.note('leave', await beat(stage, groupId, { memberId: one, memberEpoch: -1 }))
+      await stage.tell('ConsumerGroupDescribe', { groupIds: [groupId], includeAuthorizedOperations: false })
+      await stage.tell('DeleteGroups', { groupsNames: [groupId] })
+    }
+  },
+  {
+    name: 'a second member gets what the first one gives up',
+    async play(stage) {
+      const topic = await knownTopic(stage, 4)
+      const groupId = stage.name('g')
+      await stage.untilCoordinated(groupId)
+      const first = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic))
+      stage.note('owns all', await beat(stage, groupId, first, [topic, [0, 1, 2, 3]]))
+      const second = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, two, topic))
+      const asked = await beat(stage, groupId, first, [topic, [0, 1, 2, 3]])
+      stage.note('must give up', asked)
+      stage.note('waits', await beat(stage, groupId, second))
+      const kept = asked.assignment?.topicPartitions[0]?.partitions ?? []
+      const given = await beat(stage, groupId, first, [topic, kept])
+      stage.note('has given up', given)
+      stage.note('gets it', await beat(stage, groupId, second))
+      stage.note('old epoch again', await beat(stage, groupId, first, [topic, kept]))
+      stage.note('old epoch, owns more', await beat(stage, groupId, first, [topic, [0, 1, 2, 3]]))
+      stage.note('leaves', await beat(stage, groupId, { memberId: two, memberEpoch: -1 }))
+      stage.note('alone again', await beat(stage, groupId, given, [topic, kept]))
+    }
+  },
+  {
+    name: 'range, by two static members',
+    async play(stage) {
+      const topic = await knownTopic(stage, 3)
+      const groupId = stage.name('g')
+      await stage.untilCoordinated(groupId)
+      const range = { serverAssignor: 'range' }
+      await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic, { ...range, instanceId: 'i-1' }))
+      const other = joining(groupId, two, topic, { ...range, instanceId: 'i-1' })
+      await stage.tell('ConsumerGroupHeartbeat', other)
+      const away = { groupId, memberId: one, instanceId: 'i-1', memberEpoch: -2 }
+      await stage.tell('ConsumerGroupHeartbeat', away)
+      await stage.tell('ConsumerGroupHeartbeat', other)
+      await stage.tell('ConsumerGroupHeartbeat', { groupId, memberId: one, instanceId: 'i-1', memberEpoch: 1 })
+    }
+  }
+]

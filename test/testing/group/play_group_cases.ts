@@ -1,0 +1,38 @@
+// Plays the scripts against a broker and answers what was said, by script.
+import { readFileSync } from 'node:fs'
+import { Stage, type GroupCase } from './group_cases.ts'
+import { classicCases } from './classic_cases.ts'
+import { consumerCases } from './consumer_cases.ts'
+import { offsetCases, transactionalOffsetCases } from './offset_cases.ts'
+
+export const plainGroupCases: readonly GroupCase[] = [...offsetCases, ...classicCases, ...consumerCases]
+export const groupCases: readonly GroupCase[] = [...plainGroupCases, ...transactionalOffsetCases]
+
+/**
+ * Settings under which a real broker answers without chance: no waiting for further members, and assignments made in the
+ * heartbeat that asks for them.
+ */
+export const groupSettings: Readonly<Record<string, string>> = {
+  'group.initial.rebalance.delay.ms': '0',
+  'group.consumer.assignment.interval.ms': '0',
+  'group.consumer.min.assignment.interval.ms': '0',
+  'group.consumer.assignor.offload.enable': 'false'
+}
+
+export const answersFile = new URL('group_answers.json', import.meta.url)
+
+/** What a real Kafka 4.4.0 said. */
+export function recordedAnswers(): Record<string, unknown> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by group_answers.kafka.test.ts alone
+  return JSON.parse(readFileSync(answersFile, 'utf8')) as Record<string, unknown>
+}
+
+export async function play(address: string, { name, play: script }: GroupCase): Promise<readonly unknown[]> {
+  const stage = await Stage.open(address, name)
+  try {
+    await script(stage)
+    return stage.log
+  } finally {
+    stage.close()
+  }
+}
