@@ -2,14 +2,14 @@
 // medians with their ranges. See README.md in this folder. Never fails on how long something takes.
 //
 //   npm run bench -- [--rounds 3] [--records 300000] [--only produce,transactions] [--clients kafka-once] [--json file]
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { Kafka } from '../test/programs/package.ts'
 import { findKafka } from '../test/broker/find.ts'
-import { benchmarksFolder, notInstalled, peerMissing, projectFolder } from './clients/peer_packages.ts'
+import { installPeers, peerMissing, projectFolder } from './clients/peer_packages.ts'
 import { countCommitted, fillCommitted, fillPlain } from './topics.ts'
 import { figuresOf, tables } from './report.ts'
 import type { Figures, Series } from './report.ts'
@@ -52,19 +52,6 @@ function chosen<N extends string>(given: string, names: readonly N[]): N[] {
   const unknown = wanted.find((name) => !names.some((known) => known === name))
   if (unknown !== undefined) throw new Error(`'${unknown}' is none of ${names.join(', ')}`)
   return names.filter((name) => wanted.includes(name))
-}
-
-/** Installs the peers where they are missing; without a registry they are reported as not run. */
-async function installPeers(): Promise<void> {
-  const missing = clientNames.filter((name) => name !== 'kafka-once').map((name) => peerMissing(name))
-  if (!missing.includes(notInstalled)) return
-  // npm would warn of a peer that this Node is too old for.
-  const omit = missing.every((reason) => reason === undefined || reason === notInstalled) ? [] : ['--omit=optional']
-  try {
-    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund', ...omit], { cwd: benchmarksFolder })
-  } catch (error) {
-    console.log(`the peers could not be installed: ${String(error).split('\n')[0]}`)
-  }
 }
 
 function failureOf(errors: string, code: number | null): string {
@@ -170,7 +157,7 @@ function lastRun(file: string): readonly Figures[] {
 
 const scenarios = chosen(settings.only, scenarioNames)
 const clients = chosen(settings.clients, clientNames)
-await installPeers()
+await installPeers(clientNames.filter((name) => name !== 'kafka-once'))
 const found = await findKafka('bench')
 if (found.via === 'none') {
   process.exitCode = 1

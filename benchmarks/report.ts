@@ -99,7 +99,7 @@ function row(figures: Figures, before: Figures | undefined): string[] {
   return [client, show(medianMs), show(p99Ms), show(recordsPerSecond), ...common]
 }
 
-function show({ median, min, max }: Range, unit = 1): string {
+export function show({ median, min, max }: Range, unit = 1): string {
   return min === max ? number(median / unit) : `${number(median / unit)} (${number(min / unit)}-${number(max / unit)})`
 }
 
@@ -113,7 +113,7 @@ function change(before: number, now: number): string {
   return `${percent > 0 ? '+' : ''}${percent} %`
 }
 
-function aligned(rows: readonly string[][]): string[] {
+export function aligned(rows: readonly string[][]): string[] {
   const widths = rows[0]!.map((_, column) =>
     Math.max(...rows.map((cells) => (cells.length > 2 ? cells[column]! : '').length))
   )

@@ -40,8 +40,13 @@ export interface OfficialMessage {
 export function readOfficialDefinitions(folder: string): Map<string, OfficialMessage> {
   const jar = readdirSync(folder).find((name) => /^kafka-clients-[0-9.]+\.jar$/.test(name))
   if (jar === undefined) throw new Error('There is no kafka-clients jar among the jars')
+  return readDefinitionsOfJar(join(folder, jar))
+}
+
+/** The definitions in a kafka-clients jar, by name. */
+export function readDefinitionsOfJar(jar: string): Map<string, OfficialMessage> {
   const definitions = new Map<string, OfficialMessage>()
-  for (const [path, content] of zipEntries(readFileSync(join(folder, jar)), /^common\/message\/.*\.json$/)) {
+  for (const [path, content] of zipEntries(readFileSync(jar), /^common\/message\/.*\.json$/)) {
     const definition: OfficialMessage = JSON.parse(withoutComments(content.toString('utf8')))
     if (path !== `common/message/${definition.name}.json`) throw new Error(`${path} defines ${definition.name}`)
     definitions.set(definition.name, definition)

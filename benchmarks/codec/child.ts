@@ -1,0 +1,48 @@
+// Measures one client at one workload, once, in this process, and prints the result as one line of JSON. Started by
+// main.ts with the workload, the client and the time to measure. A process of its own, so that nobody runs in code that
+// was compiled for somebody else's objects.
+import { codecWorkloads } from './registry.ts'
+import { codecClientNames } from './workload.ts'
+import type { CodecMeasurement, CodecSubject } from './workload.ts'
+
+/** Calls between two looks at the clock; measured so that a look costs nothing. */
+const lookEveryNs = 2_000_000
+
+function cpuNs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) * 1_000
+}
+
+/** Repeats the work for some CPU time and answers the cost of one run. */
+async function cost(subject: CodecSubject, measureNs: number, timesAtOnce: number): Promise<number> {
+  const start = cpuNs()
+  let times = 0
+  let taken = 0
+  do {
+    await subject.run(timesAtOnce)
+    times += timesAtOnce
+    taken = cpuNs() - start
+  } while (taken < measureNs)
+  return taken / times
+}
+
+const [, , givenWorkload, givenClient, givenMs = '500'] = process.argv
+const workload = codecWorkloads.find(({ name }) => name === givenWorkload)
+const client = codecClientNames.find((name) => name === givenClient)
+if (workload === undefined || client === undefined) throw new Error('Start main.js instead')
+const makeSubject = workload.subjects[client]
+if (makeSubject === undefined) {
+  console.log(JSON.stringify({ notRun: `${client} has no ${workload.name}` }))
+} else {
+  const subject = await makeSubject()
+  await subject.check()
+  const measureNs = Number(givenMs) * 1e6
+  const first = await cost(subject, measureNs / 10, 10)
+  await cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
+  const warm = await cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
+  await subject.check()
+  const measurement: CodecMeasurement = { cpuNs: warm / workload.unitsPerRun }
+  console.log(JSON.stringify(measurement))
+  // A peer that keeps something open must not keep the benchmark waiting.
+  process.exit(0)
+}

@@ -1,0 +1,5 @@
+// The list of everything that can be measured.
+import { messageWorkloads } from './messages.ts'
+import type { CodecWorkload } from './workload.ts'
+
+export const codecWorkloads: readonly CodecWorkload[] = [...messageWorkloads]
