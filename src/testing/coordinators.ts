@@ -2,8 +2,10 @@
 
 import type { CoordinatorMakers } from './cluster/broker.ts'
 import { GroupCoordinator } from './group/group_coordinator.ts'
+import { BrokerTransactions } from './transaction/broker_transactions.ts'
 
 /** Called once per life of a broker. */
 export const coordinators: CoordinatorMakers = {
-  groups: (broker) => new GroupCoordinator(broker)
+  groups: (broker) => new GroupCoordinator(broker),
+  transactions: (broker) => new BrokerTransactions(broker)
 }

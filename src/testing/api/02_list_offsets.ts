@@ -56,8 +56,8 @@ function answer(
   if (timestamp < earliestPendingUpload) return refused(partitionIndex, errorCode.UNSUPPORTED_VERSION)
   const partition = findPartition(broker, topic, partitionIndex, { leaderEpoch: currentLeaderEpoch })
   if (typeof partition === 'number') return refused(partitionIndex, partition)
-  const found = lookUp(partition, timestamp, isolationLevel === 1)
-  return { partitionIndex, errorCode: 0, ...found }
+  const { leaderEpoch, ...found } = lookUp(partition, timestamp, isolationLevel === 1)
+  return { partitionIndex, errorCode: 0, ...found, ...(version < 4 ? {} : { leaderEpoch }) }
 }
 
 function lookUp(

@@ -11,6 +11,10 @@ import { deleteTopics } from './20_delete_topics.ts'
 import { deleteRecords } from './21_delete_records.ts'
 import { initProducerId } from './22_init_producer_id.ts'
 import { offsetForLeaderEpoch } from './23_offset_for_leader_epoch.ts'
+import { addPartitionsToTxn } from './24_add_partitions_to_txn.ts'
+import { addOffsetsToTxn } from './25_add_offsets_to_txn.ts'
+import { endTxn } from './26_end_txn.ts'
+import { writeTxnMarkers } from './27_write_txn_markers.ts'
 import { describeConfigs } from './32_describe_configs.ts'
 import { alterConfigs } from './33_alter_configs.ts'
 import { describeLogDirs } from './35_describe_log_dirs.ts'
@@ -20,6 +24,8 @@ import { incrementalAlterConfigs } from './44_incremental_alter_configs.ts'
 import { updateFeatures } from './57_update_features.ts'
 import { describeCluster } from './60_describe_cluster.ts'
 import { describeProducers } from './61_describe_producers.ts'
+import { describeTransactions } from './65_describe_transactions.ts'
+import { listTransactions } from './66_list_transactions.ts'
 import { describeTopicPartitions } from './75_describe_topic_partitions.ts'
 import { groupApis } from './group_apis.ts'
 import type { ApiHandler } from './handler.ts'
@@ -36,6 +42,10 @@ const all: readonly ApiHandler[] = [
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  writeTxnMarkers,
   describeConfigs,
   alterConfigs,
   describeLogDirs,
@@ -45,6 +55,8 @@ const all: readonly ApiHandler[] = [
   updateFeatures,
   describeCluster,
   describeProducers,
+  describeTransactions,
+  listTransactions,
   describeTopicPartitions,
   ...groupApis
 ]

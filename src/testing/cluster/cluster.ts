@@ -7,6 +7,7 @@ import type { Uuid } from '../../protocol/index.ts'
 import type { ServerRuntime } from '../../runtime/index.ts'
 import { PartitionLog } from '../log/partition_log.ts'
 import { Refusal } from '../log/refusal.ts'
+import { TransactionControls } from '../transaction/controls.ts'
 import type { Broker } from './broker.ts'
 import type { Features } from './features.ts'
 import { internalTopics } from './ports.ts'
@@ -60,6 +61,8 @@ export class Cluster {
   readonly nodes = new Map<number, ClusterNode>()
   readonly topics = new Map<string, Topic>()
   readonly producerIdBlocks = new ProducerIdBlocks()
+  /** What tests do to markers and coordinators. */
+  readonly transactions = new TransactionControls()
   readonly #topicsById = new Map<Uuid, Topic>()
   #placements = 0
 

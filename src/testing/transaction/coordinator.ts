@@ -3,16 +3,16 @@
 // (marker_sender.ts). Lives and dies with its broker. KIP-98, KIP-890, KIP-939.
 // Source: kafka.coordinator.transaction.TransactionCoordinator of Kafka 4.4.0.
 import { errorCode } from '../../protocol/index.ts'
+import type { TopicPartition } from '../cluster/ports.ts'
 import { CoordinatorState } from './coordinator_state.ts'
 import type { Found } from './coordinator_state.ts'
 import { decideAdd, decideEndV1, decideEndV2, decideInit, verify } from './decisions.ts'
 import type { EndDecision, EndRequest, ProducerIdAndEpoch } from './decisions.ts'
 import { completed, fencingEpoch, newEntry, partitionKey, partitionMap, timeoutNever } from './entry.ts'
-import type { TopicPartition, TransactionEntry } from './entry.ts'
+import type { TransactionEntry } from './entry.ts'
 import { MarkerControl } from './marker_control.ts'
 import { MarkerSender } from './marker_sender.ts'
 import type { TransactionPorts } from './ports.ts'
-import { ProducerIds } from './producer_ids.ts'
 import { isPrepared } from './states.ts'
 import type { TransactionVersion } from './states.ts'
 import { Sweeps } from './sweeps.ts'
@@ -47,14 +47,12 @@ export class TransactionCoordinator {
   readonly #ports: TransactionPorts
   readonly #state: CoordinatorState
   readonly #markers: MarkerSender
-  readonly #ids: ProducerIds
   readonly #sweeps: Sweeps
 
   constructor(ports: TransactionPorts, markers: MarkerControl = new MarkerControl()) {
     this.#ports = ports
     this.#state = new CoordinatorState(ports)
     this.#markers = new MarkerSender(ports, this.#state, markers)
-    this.#ids = new ProducerIds(() => ports.allocateProducerIdBlock())
     this.#sweeps = new Sweeps(ports, this.#state, {
       timedOut: (found) => this.#abort(found, () => {}),
       expired: (found) => this.#state.remove(found)
@@ -90,7 +88,7 @@ export class TransactionCoordinator {
   initProducerId(request: InitProducerIdRequest, done: (result: ProducerIdResult) => void): void {
     const { transactionalId, timeoutMs, expected } = request
     if (transactionalId === null) {
-      return done({ errorCode: errorCode.NONE, producerId: this.#ids.next(), producerEpoch: 0 })
+      return done({ errorCode: errorCode.NONE, producerId: this.#ports.nextProducerId(), producerEpoch: 0 })
     }
     const invalid = this.#checkInit(transactionalId, request)
     if (invalid !== errorCode.NONE) return done(failed(invalid))
@@ -98,8 +96,8 @@ export class TransactionCoordinator {
     const nowMs = this.#ports.runtime.nowMs()
     let found = this.#state.find(transactionalId)
     if (typeof found === 'number') return done(failed(found))
-    found ??= this.#state.add(newEntry(transactionalId, this.#ids.next(), resolvedTimeoutMs, nowMs))
-    const decision = decideInit(found.transaction, resolvedTimeoutMs, expected, this.#ids, nowMs)
+    found ??= this.#state.add(newEntry(transactionalId, this.#ports.nextProducerId(), resolvedTimeoutMs, nowMs))
+    const decision = decideInit(found.transaction, resolvedTimeoutMs, expected, this.#ports, nowMs)
     if (decision.kind === 'refuse') return done(failed(decision.code))
     if (decision.kind === 'fence') {
       return this.#abort(found, (code) => {
@@ -114,7 +112,7 @@ export class TransactionCoordinator {
   }
 
   #checkInit(transactionalId: string, request: InitProducerIdRequest): number {
-    const { transactionMaxTimeoutMs, twoPhaseCommitEnable } = this.#ports.settings()
+    const { transactionMaxTimeoutMs, twoPhaseCommitEnable } = this.#ports.settings
     if (transactionalId === '') return errorCode.INVALID_REQUEST
     if (request.enable2Pc && !twoPhaseCommitEnable) return errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
     // Every released broker refuses to keep a prepared transaction, whatever else was asked.
@@ -183,7 +181,7 @@ export class TransactionCoordinator {
     const nowMs = this.#ports.runtime.nowMs()
     const isV2 = request.clientVersion === 2
     const decision: EndDecision = isV2
-      ? decideEndV2(transaction, request, this.#ids, nowMs)
+      ? decideEndV2(transaction, request, this.#ports, nowMs)
       : decideEndV1(transaction, request, nowMs)
     if (decision.kind === 'answer') return done(failed(decision.code))
     if (decision.kind === 'alreadyEnded') return done(isV2 ? current(transaction.entry) : failed(errorCode.NONE))

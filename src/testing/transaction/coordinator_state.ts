@@ -2,6 +2,7 @@
 // which are loading, and at which epoch. Owns the way of a value into the log and, only then, into memory.
 // Source: kafka.coordinator.transaction.TransactionStateManager of Kafka 4.4.0.
 import { errorCode } from '../../protocol/index.ts'
+import { coordinatorPartition } from '../cluster/java_hash.ts'
 import type { TransactionEntry } from './entry.ts'
 import type { TransactionPorts } from './ports.ts'
 import { Transaction } from './transaction.ts'
@@ -57,7 +58,7 @@ export class CoordinatorState {
 
   /** The transaction of an id, undefined where the id is unknown, or the code of why it cannot be told. */
   find(transactionalId: string): Found | undefined | number {
-    const partition = partitionFor(transactionalId, this.#ports.partitionCount())
+    const partition = coordinatorPartition(transactionalId, this.#ports.partitionCount())
     if (this.#loading.has(partition)) return errorCode.COORDINATOR_LOAD_IN_PROGRESS
     const loaded = this.#loaded.get(partition)
     if (loaded === undefined) return errorCode.NOT_COORDINATOR
@@ -67,7 +68,7 @@ export class CoordinatorState {
 
   /** Keeps a new id in memory; the log gets it with its first value. Only after `find` has not found it. */
   add(entry: TransactionEntry): Found {
-    const partition = partitionFor(entry.transactionalId, this.#ports.partitionCount())
+    const partition = coordinatorPartition(entry.transactionalId, this.#ports.partitionCount())
     const loaded = this.#loaded.get(partition)
     if (loaded === undefined) throw new Error(`${entry.transactionalId} belongs to another coordinator`)
     const transaction = new Transaction(entry)
@@ -82,6 +83,10 @@ export class CoordinatorState {
   append(found: Found, next: TransactionEntry, keepsPending: boolean, done: (code: number) => void): void {
     const { partition, coordinatorEpoch, transaction } = found
     if (!this.isCurrent(found)) return done(errorCode.NOT_COORDINATOR)
+    // The log's form of version 0 cannot say that a producer speaks version 2. Kafka fails over it with the transition
+    // begun, so that the id is busy until its partition is loaded again.
+    const isUnwritable = next.clientVersion === 2 && this.#ports.transactionVersion() === 0
+    if (isUnwritable) return done(errorCode.UNSUPPORTED_VERSION)
     this.#ports.append(partition, coordinatorEpoch, next.transactionalId, next, (code) => {
       if (!this.isCurrent(found)) return done(this.#codeOf(partition))
       if (code === errorCode.NONE) transaction.complete(next)
@@ -119,11 +124,4 @@ export class CoordinatorState {
       for (const transaction of transactions.values()) yield { partition, coordinatorEpoch, transaction }
     }
   }
-}
-
-/** The partition of an internal topic that a key belongs to: Java's `String.hashCode`, made positive, modulo. */
-export function partitionFor(key: string, partitionCount: number): number {
-  let hash = 0
-  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0
-  return (hash === -2_147_483_648 ? 0 : Math.abs(hash)) % partitionCount
 }

@@ -5,7 +5,6 @@
 import { errorCode } from '../../protocol/index.ts'
 import { epochMax, isEpochExhausted, withDecision, withNewProducerId, withNextEpoch, withPartitions } from './entry.ts'
 import type { PartitionMap, TransactionEntry } from './entry.ts'
-import type { ProducerIds } from './producer_ids.ts'
 import { isPrepared } from './states.ts'
 import type { TransactionVersion } from './states.ts'
 import type { Transaction } from './transaction.ts'
@@ -13,6 +12,11 @@ import type { Transaction } from './transaction.ts'
 export interface ProducerIdAndEpoch {
   readonly producerId: bigint
   readonly producerEpoch: number
+}
+
+/** Where ids come from that nobody has ever had. */
+export interface ProducerIdSource {
+  nextProducerId(): bigint
 }
 
 export type InitDecision =
@@ -26,7 +30,7 @@ export function decideInit(
   transaction: Transaction,
   timeoutMs: number,
   expected: ProducerIdAndEpoch | undefined,
-  ids: ProducerIds,
+  ids: ProducerIdSource,
   nowMs: number
 ): InitDecision {
   const { entry } = transaction
@@ -38,7 +42,10 @@ export function decideInit(
   if (isEpochExhausted(entry.producerEpoch)) {
     // Kafka fails here for an epoch that is not the current one; the producer sees an unknown server error.
     if (!isCurrent) return { kind: 'refuse', code: errorCode.UNKNOWN_SERVER_ERROR }
-    return { kind: 'append', next: withNewProducerId(entry, ids.next(), timeoutMs, expected !== undefined, nowMs) }
+    return {
+      kind: 'append',
+      next: withNewProducerId(entry, ids.nextProducerId(), timeoutMs, expected !== undefined, nowMs)
+    }
   }
   const next = withNextEpoch(entry, timeoutMs, expected?.producerEpoch, nowMs)
   return next === undefined ? { kind: 'refuse', code: errorCode.PRODUCER_FENCED } : { kind: 'append', next }
@@ -134,7 +141,7 @@ export function decideEndV1(transaction: Transaction, request: EndRequest, nowMs
 export function decideEndV2(
   transaction: Transaction,
   request: EndRequest,
-  ids: ProducerIds,
+  ids: ProducerIdSource,
   nowMs: number
 ): EndDecision {
   const { entry, pending } = transaction
@@ -159,7 +166,7 @@ export function decideEndV2(
   const decision = {
     state: request.committed ? ('PrepareCommit' as const) : ('PrepareAbort' as const),
     clientVersion: request.clientVersion,
-    nextProducerId: isEpochExhausted(entry.producerEpoch) ? ids.next() : -1n,
+    nextProducerId: isEpochExhausted(entry.producerEpoch) ? ids.nextProducerId() : -1n,
     isEmpty: !isOngoing
   }
   return { kind: 'append', next: withDecision(entry, decision, nowMs), base: entry, isFence }

@@ -1,12 +1,8 @@
 // What the coordinator knows of one transactional id, as a value, and each next value that can follow from it. Pure: a
 // value is decided here, written to the log by coordinator.ts, and only then takes effect. KIP-98, KIP-360, KIP-890.
 // Source: org.apache.kafka.coordinator.transaction.TransactionMetadata of Kafka 4.4.0.
+import type { TopicPartition } from '../cluster/ports.ts'
 import type { TransactionState, TransactionVersion } from './states.ts'
-
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
-}
 
 /** Partitions by `partitionKey`, in the order in which they were added. */
 export type PartitionMap = ReadonlyMap<string, TopicPartition>

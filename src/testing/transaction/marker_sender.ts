@@ -4,8 +4,9 @@
 // Source: kafka.coordinator.transaction.{TransactionMarkerChannelManager, TransactionMarkerRequestCompletionHandler}.
 import { errorByCode, errorCode } from '../../protocol/index.ts'
 import type { Timer } from '../../runtime/index.ts'
+import type { TopicPartition } from '../cluster/ports.ts'
 import type { CoordinatorState, Found } from './coordinator_state.ts'
-import type { TopicPartition, TransactionEntry } from './entry.ts'
+import type { TransactionEntry } from './entry.ts'
 import type { MarkerControl } from './marker_control.ts'
 import type { MarkerRequest, MarkerResult, TransactionPorts } from './ports.ts'
 import type { TransactionVersion } from './states.ts'

@@ -1,7 +1,8 @@
 // What a transaction coordinator needs of the cluster around it. The coordinator itself does no I/O: whoever hangs it
 // into a broker gives it these, and a test gives it its own.
 import type { Runtime } from '../../runtime/index.ts'
-import type { TopicPartition, TransactionEntry } from './entry.ts'
+import type { TopicPartition } from '../cluster/ports.ts'
+import type { TransactionEntry } from './entry.ts'
 import type { TransactionVersion } from './states.ts'
 
 /** Broker settings, by the names that Kafka has for them. Read whenever they matter, so they may change. */
@@ -44,7 +45,7 @@ export type MarkerResult = readonly number[]
 export interface TransactionPorts {
   readonly runtime: Runtime
   readonly brokerId: number
-  settings(): TransactionSettings
+  readonly settings: TransactionSettings
   /** The finalized feature `transaction.version`. */
   transactionVersion(): TransactionVersion
   /** How many partitions `__transaction_state` has. */
@@ -70,6 +71,6 @@ export interface TransactionPorts {
     requests: readonly MarkerRequest[],
     done: (results: readonly MarkerResult[] | undefined) => void
   ): void
-  /** Takes the next block of producer ids from the controller, and returns its first id. */
-  allocateProducerIdBlock(): bigint
+  /** A producer id that nobody has ever had. */
+  nextProducerId(): bigint
 }

@@ -29,11 +29,11 @@ export class Sweeps {
 
   constructor(ports: TransactionPorts, state: CoordinatorState, actions: SweepActions) {
     const timeoutOf = (entry: TransactionEntry): Due => ({
-      intervalMs: ports.settings().abortTimedOutIntervalMs,
+      intervalMs: ports.settings.abortTimedOutIntervalMs,
       dueMs: timeoutDueMs(entry)
     })
     const expirationOf = (entry: TransactionEntry): Due => {
-      const { removeExpiredIntervalMs, transactionalIdExpirationMs } = ports.settings()
+      const { removeExpiredIntervalMs, transactionalIdExpirationMs } = ports.settings
       const dueMs = mayExpire(entry.state) ? entry.updatedAtMs + transactionalIdExpirationMs : Infinity
       return { intervalMs: removeExpiredIntervalMs, dueMs }
     }

@@ -1,8 +1,9 @@
 // One transactional id in the memory of its coordinator: the value that the log holds, the transition that is on its way
 // there, and the partitions that still wait for a marker. All of it is lost with the broker except the value.
 // Source: org.apache.kafka.coordinator.transaction.TransactionMetadata of Kafka 4.4.0.
+import type { TopicPartition } from '../cluster/ports.ts'
 import { partitionKey } from './entry.ts'
-import type { PartitionMap, TopicPartition, TransactionEntry } from './entry.ts'
+import type { PartitionMap, TransactionEntry } from './entry.ts'
 import { isPrepared, previousStates } from './states.ts'
 import type { TransactionState } from './states.ts'
 

@@ -45,7 +45,7 @@ describe('InitProducerId', () => {
     expect(codeOf('a', { keepPreparedTxn: true, timeoutMs: 0 })).toBe(errorCode.UNSUPPORTED_VERSION)
     for (const timeoutMs of [0, -1, 900_001]) expect(codeOf('a', { timeoutMs })).toBe(50)
     expect(codeOf('a', { timeoutMs: 900_000 })).toBe(NONE)
-    around.settings = { ...around.settings, twoPhaseCommitEnable: true }
+    Object.assign(around.settings, { twoPhaseCommitEnable: true })
     expect(codeOf('two', { enable2Pc: true, timeoutMs: 0 })).toBe(NONE)
     expect(lone.describe('two').transactionTimeoutMs).toBe(timeoutNever)
     expect(codeOf('two', { enable2Pc: true, keepPreparedTxn: true })).toBe(errorCode.UNSUPPORTED_VERSION)
@@ -142,7 +142,7 @@ describe('EndTxn of version 2', () => {
     around.time.advance(0)
     const last = { ...producer, producerEpoch: 32_766 }
     successor.add('a', last)
-    const next = { errorCode: NONE, producerId: 1_000n, producerEpoch: 0 }
+    const next = { errorCode: NONE, producerId: 1n, producerEpoch: 0 }
     expect(successor.end('a', last)).toEqual(next)
     around.time.advance(0)
     expect(around.sent.at(-1)?.request.producerEpoch).toBe(32_767)
@@ -198,7 +198,7 @@ describe('time', () => {
 
   test('never aborts a transaction with the largest timeout', () => {
     const { around, lone } = scene()
-    around.settings = { ...around.settings, transactionMaxTimeoutMs: timeoutNever }
+    Object.assign(around.settings, { transactionMaxTimeoutMs: timeoutNever })
     const producer = lone.init('a', { timeoutMs: timeoutNever })
     const mortal = lone.init('b', { timeoutMs: timeoutNever - 1 })
     lone.add('a', producer)
@@ -211,11 +211,7 @@ describe('time', () => {
 
   test('forgets an id that was not used for long, but none with an open transaction', () => {
     const { around, lone } = scene()
-    around.settings = {
-      ...around.settings,
-      transactionalIdExpirationMs: 86_400_000,
-      transactionMaxTimeoutMs: timeoutNever
-    }
+    Object.assign(around.settings, { transactionalIdExpirationMs: 86_400_000, transactionMaxTimeoutMs: timeoutNever })
     const producer = lone.init('used')
     const open = lone.init('open', { timeoutMs: timeoutNever })
     lone.add('open', open)

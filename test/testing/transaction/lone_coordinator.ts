@@ -4,12 +4,12 @@ import { nodeRuntime } from 'kafka-once/runtime'
 import type { Runtime, Timer } from 'kafka-once/runtime'
 import { TransactionCoordinator } from '../../../src/testing/transaction/coordinator.ts'
 import type { InitProducerIdRequest, ProducerIdResult } from '../../../src/testing/transaction/coordinator.ts'
-import { partitionFor } from '../../../src/testing/transaction/coordinator_state.ts'
+import { coordinatorPartition } from '../../../src/testing/cluster/java_hash.ts'
 import { asLogged } from '../../../src/testing/transaction/entry.ts'
 import type { TransactionEntry } from '../../../src/testing/transaction/entry.ts'
 import { MarkerControl } from '../../../src/testing/transaction/marker_control.ts'
 import { transactionSettings } from '../../../src/testing/transaction/ports.ts'
-import type { MarkerRequest, TransactionPorts } from '../../../src/testing/transaction/ports.ts'
+import type { MarkerRequest, TransactionPorts, TransactionSettings } from '../../../src/testing/transaction/ports.ts'
 import type { TransactionVersion } from '../../../src/testing/transaction/states.ts'
 import { describeTransaction } from '../../../src/testing/transaction/views.ts'
 import type { TransactionDescription } from '../../../src/testing/transaction/views.ts'
@@ -67,13 +67,14 @@ export class Surroundings {
   readonly log = new Map<string, TransactionEntry>()
   readonly sent: SentMarkers[] = []
   readonly leaders = new Map<string, number | undefined>()
-  settings = transactionSettings
+  /** Read by coordinators whenever they matter: assign to its fields. */
+  readonly settings: { -readonly [S in keyof TransactionSettings]: TransactionSettings[S] } = { ...transactionSettings }
   version: TransactionVersion = 2
   /** Of each append, 0 where absent. */
   appendCodes: number[] = []
   /** Of each marker by partition, 0 where absent; 'noAnswer' cuts the connection. */
   markerCodes: (number | 'noAnswer')[] = []
-  #nextBlock = 0n
+  #nextProducerId = 0n
 
   coordinator(brokerId = 1, coordinatorEpoch = 0): Lone {
     const coordinator = new TransactionCoordinator(this.#ports(brokerId), this.control)
@@ -83,9 +84,9 @@ export class Surroundings {
 
   #ports(brokerId: number): TransactionPorts {
     return {
+      settings: this.settings,
       runtime: this.time.runtime,
       brokerId,
-      settings: () => this.settings,
       transactionVersion: () => this.version,
       partitionCount: () => partitionCount,
       append: (_partition, _epoch, transactionalId, entry, done) => {
@@ -96,7 +97,7 @@ export class Surroundings {
       },
       load: (partition, done) => {
         const entries = [...this.log.values()].filter(
-          ({ transactionalId }) => partitionFor(transactionalId, partitionCount) === partition
+          ({ transactionalId }) => coordinatorPartition(transactionalId, partitionCount) === partition
         )
         this.time.runtime.defer(() => done(entries))
       },
@@ -109,7 +110,7 @@ export class Surroundings {
         const code = this.markerCodes.shift() ?? 0
         done(code === 'noAnswer' ? undefined : requests.map(({ partitions }) => partitions.map(() => code)))
       },
-      allocateProducerIdBlock: () => (this.#nextBlock += 1_000n) - 1_000n
+      nextProducerId: () => this.#nextProducerId++
     }
   }
 }

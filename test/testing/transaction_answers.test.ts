@@ -1,0 +1,42 @@
+// The embedded broker answers as a real Kafka 4.4.0 does.
+import { afterAll, beforeAll, describe } from 'vitest'
+import { EmbeddedKafka } from 'kafka-once/testing'
+import type { EmbeddedKafkaOptions } from 'kafka-once/testing'
+import type { AnsweringCluster } from './raw_cluster.ts'
+import { twoPhaseCommitAnswers } from './transaction_admin_answers.ts'
+import { allAnswers } from './transaction_all_answers.ts'
+
+const quickTimeouts = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '50' }
+
+/** Starts an embedded cluster before the suite's tests and ends it after them. */
+function withEmbedded(options: EmbeddedKafkaOptions): () => AnsweringCluster {
+  let kafka: EmbeddedKafka | undefined
+  beforeAll(async () => {
+    kafka = await EmbeddedKafka.start({ ...options, config: { ...quickTimeouts, ...options.config } })
+  })
+  afterAll(async () => kafka?.close())
+  return () => {
+    if (kafka === undefined) throw new Error('no embedded Kafka was started')
+    const nodes = kafka.bootstrap.split(',').map((address, i) => ({ id: i + 1, address }))
+    return {
+      bootstrap: kafka.bootstrap,
+      nodes,
+      kill: () => Promise.reject(new Error('not yet')),
+      start: () => Promise.reject(new Error('not yet'))
+    }
+  }
+}
+
+describe('the embedded Kafka', () => {
+  describe.each([2, 1, 0] as const)('with transaction.version %i', (transactionVersion) => {
+    allAnswers(withEmbedded({ transactionVersion }), transactionVersion, [])
+  })
+
+  describe.each([true, false])('with unstable versions, two-phase commit %s', (isEnabled) => {
+    const config = {
+      'unstable.api.versions.enable': 'true',
+      'transaction.two.phase.commit.enable': String(isEnabled)
+    }
+    twoPhaseCommitAnswers({ cluster: withEmbedded({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
+  })
+})

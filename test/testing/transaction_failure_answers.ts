@@ -1,0 +1,95 @@
+// What becomes of transactions when brokers die: the only one of a cluster, and the one of three that coordinates.
+import { errorCode } from 'kafka-once/protocol'
+import { expect } from 'vitest'
+import { committedRecords, scanPartition } from '../broker/log_scan.ts'
+import { answer, valuesOf } from './transaction_answers.ts'
+import type { AnsweringSite, Situation } from './transaction_answers.ts'
+
+const { NONE } = errorCode
+
+async function restart(here: Situation): Promise<void> {
+  await here.raw.cluster.kill()
+  await here.raw.cluster.start()
+  for (const partition of [0, 1]) await here.raw.untilLed(here.topic, partition)
+}
+
+/** The only broker is killed at three moments. */
+export function restartAnswers(site: AnsweringSite): void {
+  answer(site, 'a transaction that is open when the only broker dies can be continued and committed', async (here) => {
+    const producer = await here.producer().init()
+    await producer.write(0, [0], ['a', 'b'])
+    await restart(here)
+    await producer.insist('Produce', async () => (await producer.send({ sequence: 2, values: ['c'] })).errorCode)
+    expect((await producer.send({ sequence: 9 })).errorCode).toBe(errorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect((await producer.end()).errorCode).toBe(NONE)
+    await here.raw.untilState(here.name, 'CompleteCommit')
+    expect(await here.committedValues()).toEqual(['a', 'b', 'c'])
+  })
+
+  answer(site, 'a commit on its way when the only broker dies can be sent again', async (here) => {
+    const producer = await here.producer().init()
+    await producer.write(0)
+    const inFlight = producer.endOnce().catch(() => undefined)
+    await here.raw.cluster.kill()
+    await inFlight
+    await here.raw.cluster.start()
+    expect((await producer.end()).errorCode).toBe(NONE)
+    await here.raw.untilState(here.name, 'CompleteCommit')
+  })
+
+  answer(site, 'a commit acknowledged by a broker that dies at once stands, if not its markers', async (here) => {
+    const producer = await here.producer().init()
+    await producer.write(0, [0, 1], ['value'])
+    expect((await producer.endOnce()).errorCode).toBe(NONE)
+    await restart(here)
+    expect((await producer.end()).errorCode).toBe(NONE)
+    await here.raw.untilState(here.name, 'CompleteCommit')
+    for (const partition of [0, 1]) {
+      const [told] = await here.raw.producersOf(here.topic, partition)
+      const isOpen = told?.currentTxnStartOffset !== -1n
+      const scan = await scanPartition(here.raw.cluster.bootstrap, here.topic, partition)
+      expect(scan.transactions.map(({ outcome }) => outcome)).toEqual([isOpen ? 'open' : 'COMMIT'])
+      if (isOpen) await repair(here, partition, told?.producerEpoch ?? -1)
+      const repaired = await scanPartition(here.raw.cluster.bootstrap, here.topic, partition)
+      expect(valuesOf(committedRecords(repaired))).toEqual(['value'])
+    }
+  })
+}
+
+/** Writes the marker that a partition lacks. */
+async function repair(here: Situation, partition: number, producerEpoch: number): Promise<void> {
+  const [told] = await here.raw.producersOf(here.topic, partition)
+  const { markers } = await here.raw.askLeader(here.topic, partition, 'WriteTxnMarkers', 1, {
+    markers: [
+      {
+        producerId: told?.producerId ?? -1n,
+        producerEpoch,
+        transactionResult: true,
+        topics: [{ name: here.topic, partitionIndexes: [partition] }],
+        coordinatorEpoch: told?.coordinatorEpoch ?? -1
+      }
+    ]
+  })
+  expect(markers[0]?.topics[0]?.partitions).toEqual([{ partitionIndex: partition, errorCode: NONE }])
+}
+
+/** Three brokers: the coordinator's is killed. */
+export function moveAnswers(site: AnsweringSite): void {
+  answer(site, 'a transaction survives the broker that coordinates it', async (here) => {
+    const producer = await here.producer().init()
+    await producer.write(0, [0, 1], ['value'])
+    const { cluster } = here.raw
+    const coordinator = await here.raw.coordinatorOf('transaction', here.name)
+    const node = cluster.nodes.find(({ address }) => address === coordinator)
+    await cluster.kill(node?.id)
+    expect((await producer.end()).errorCode).toBe(NONE)
+    expect(await here.raw.coordinatorOf('transaction', here.name)).not.toBe(coordinator)
+    await here.raw.untilState(here.name, 'CompleteCommit')
+    await cluster.start(node?.id)
+    expect((await producer.end()).errorCode).toBe(NONE)
+    for (const partition of [0, 1]) {
+      await here.raw.untilLed(here.topic, partition)
+      expect(await here.committedValues(partition)).toEqual(['value'])
+    }
+  })
+}
