@@ -35,6 +35,11 @@ export interface EmbeddedKafkaOptions {
   readonly advertised?: readonly string[]
   /** The finalized level of `transaction.version`. Default 2, as a new cluster of Kafka 4.4.0 has it. */
   readonly transactionVersion?: 0 | 1 | 2
+  /**
+   * How long followers take to fetch what a leader has appended; what they do not have is lost when the leader dies.
+   * Default 0: they have it at once.
+   */
+  readonly replicationDelayMs?: number
   /** Settings of brokers by Kafka's names. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -55,6 +60,7 @@ export class EmbeddedKafka implements AsyncDisposable {
     const settings = new Settings({ ...settingsFor(brokerCount), ...options.config })
     const features = new Features({ 'transaction.version': options.transactionVersion ?? 2 })
     this.cluster = new Cluster({ runtime, clusterId, settings, features })
+    this.cluster.replication.delayMs = options.replicationDelayMs ?? 0
     this.#heartbeats = new Heartbeats(this.cluster)
     this.#parts = { cluster: this.cluster, handlers, coordinators, controls: new Controls() }
     this.#host = options.host ?? '127.0.0.1'
@@ -146,8 +152,8 @@ export class EmbeddedKafka implements AsyncDisposable {
   resume(brokerId?: number): void {
     for (const node of this.#nodes(brokerId)) {
       if (node.broker?.isPaused !== true) continue
-      this.#heartbeats.heard(node)
       node.broker.resume()
+      this.#heartbeats.heard(node)
     }
   }
 
@@ -178,6 +184,14 @@ export class EmbeddedKafka implements AsyncDisposable {
   /** The log of a partition, with what it knows of producers. */
   log(topic: string, partition: number): PartitionLog {
     return this.#partition(topic, partition).log
+  }
+
+  /**
+   * Throws away the records of a partition from an offset on and gives it a new leader epoch, as an unclean election does
+   * in a cluster that allows one.
+   */
+  loseRecords(topic: string, partition: number, offset: bigint): void {
+    this.cluster.loseRecords(this.#partition(topic, partition), offset)
   }
 
   /** Finalizes another `transaction.version` for the running cluster. */

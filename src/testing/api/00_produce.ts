@@ -2,8 +2,7 @@
 //
 // Behaviour: batches are checked as Kafka checks them (log/batch_checks.ts), repetitions are answered with the offset of
 // the original. Transactional batches are verified with the transaction coordinator first. With acks 0 there is no
-// response, and a failure cuts the connection. Replicas in sync have a batch at once, so acks 1 and -1 differ only in
-// min.insync.replicas.
+// response, and a failure cuts the connection. With acks -1 the answer waits until all replicas in sync have the batch.
 //
 // Versions: 5 log start offset; 8 record errors; 10 current leader (KIP-951); 11 TRANSACTION_ABORTABLE; 12 adds the
 // partition to the transaction (KIP-890); 13 topic ids.
@@ -11,6 +10,7 @@
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
 import { findPartition, LeaderHints } from '../cluster/lookup.ts'
+import { inSyncMin, waitForReplicas } from '../cluster/replication.ts'
 import type { Partition } from '../cluster/topic.ts'
 import { produceMode, verifyBatches } from '../cluster/verification.ts'
 import type { VerificationOutcome } from '../cluster/verification.ts'
@@ -41,9 +41,12 @@ export const produce = handler('Produce', (request, context) => {
   const topics = request.topicData.map((topic) => itemsOf(topic, request, context))
   const items = topics.flat()
   const verified = verify(items, request, context)
-  const finish = (outcomes: readonly VerificationOutcome[] | undefined): Response | undefined => {
+  const finish = (outcomes: readonly VerificationOutcome[] | undefined) => {
+    if (!context.broker.isRunning) return undefined
     append(items, outcomes, request, context)
-    return respond(topics, request, context)
+    const replicated = request.acks === -1 ? replicate(items, request, context) : undefined
+    if (replicated === undefined) return respond(topics, request, context)
+    return replicated.then(() => respond(topics, request, context))
   }
   return verified instanceof Promise ? verified.then(finish) : finish(verified)
 })
@@ -105,9 +108,7 @@ function append(
   request: Request,
   context: RequestContext
 ): void {
-  const { broker } = context
-  if (!broker.isRunning) return
-  const nowMs = broker.nowMs()
+  const nowMs = context.broker.nowMs()
   items.forEach((item, i) => {
     const outcome = outcomes?.[i]
     if (item.outcome !== undefined) return
@@ -126,14 +127,35 @@ function appendOne(
   // The leader may have changed while the coordinator was asked.
   const partition = findPartition(context.broker, item.topic, item.index)
   if (typeof partition === 'number') return new Refusal(partition)
-  const { inSync, topic } = partition
-  if (acks === -1 && inSync.length < topic.settings.number('min.insync.replicas')) {
+  const { inSync } = partition
+  if (acks === -1 && inSync.length < inSyncMin(partition)) {
     return new Refusal(
       errorCode.NOT_ENOUGH_REPLICAS,
       `The size of the current ISR [${inSync.join(',')}] is insufficient`
     )
   }
   return partition.append(item.bytes, { origin: 'client', guard, nowMs })
+}
+
+/** Waits until the replicas in sync have all batches; undefined where they have them already. */
+function replicate(items: readonly Item[], request: Request, { broker }: RequestContext): Promise<void> | undefined {
+  const waiting: Item[] = []
+  const appends = items.flatMap((item) => {
+    const { partition, outcome } = item
+    if (partition === undefined || outcome === undefined || outcome instanceof Refusal) return []
+    waiting.push(item)
+    return { partition, requiredOffset: outcome.lastOffset + 1n }
+  })
+  const take = (codes: readonly number[]): void => {
+    waiting.forEach((item, i) => {
+      const code = codes[i] ?? 0
+      if (code !== 0) item.outcome = new Refusal(code)
+    })
+  }
+  const codes = waitForReplicas(broker, appends, request.timeoutMs)
+  if (codes instanceof Promise) return codes.then(take)
+  take(codes)
+  return undefined
 }
 
 function respond(

@@ -12,6 +12,7 @@ import type { Broker } from './broker.ts'
 import type { Features } from './features.ts'
 import { internalTopics } from './ports.ts'
 import { ProducerIdBlocks } from './producer_ids.ts'
+import { Replication } from './replication.ts'
 import { topicSettingFault } from './setting_view.ts'
 import { Settings } from './settings.ts'
 import { noLeader, Partition, Topic } from './topic.ts'
@@ -60,6 +61,7 @@ export class Cluster {
   readonly features: Features
   readonly nodes = new Map<number, ClusterNode>()
   readonly topics = new Map<string, Topic>()
+  readonly replication = new Replication(this)
   readonly producerIdBlocks = new ProducerIdBlocks()
   /** What tests do to markers and coordinators. */
   readonly transactions = new TransactionControls()
@@ -203,6 +205,7 @@ export class Cluster {
       }
       if (partition.leader === noLeader) this.#elect(partition)
     }
+    this.followersChanged()
   }
 
   /** A node may not lead any more: what it led is led by others in sync, or by nobody. */
@@ -213,6 +216,18 @@ export class Cluster {
       if (partition.inSync.length > 1) partition.inSync = partition.inSync.filter((id) => id !== node.id)
       if (partition.leader === node.id) this.#elect(partition)
     }
+    this.followersChanged()
+  }
+
+  /** Brokers began to fetch again, or are waited for no longer. */
+  followersChanged(): void {
+    for (const partition of this.#partitions()) partition.replicate()
+  }
+
+  /** Throws away the records from an offset on, as an unclean election does, and gives the partition a new epoch. */
+  loseRecords(partition: Partition, offset: bigint): void {
+    partition.log.truncate(offset)
+    this.#lead(partition, partition.leader)
   }
 
   /** Lets another broker lead. A Refusal where it is no replica in sync. */
@@ -283,7 +298,7 @@ export class Cluster {
   #addPartitions(topic: Topic, assignments: readonly (readonly number[])[]): void {
     for (const replicas of assignments) {
       const log = new PartitionLog(topic.settings)
-      topic.partitions.push(new Partition(topic, topic.partitions.length, log, replicas))
+      topic.partitions.push(new Partition(topic, topic.partitions.length, log, replicas, this.replication))
     }
   }
 
@@ -298,9 +313,16 @@ export class Cluster {
     const before = this.leaderOf(partition)
     partition.leader = leader
     partition.leaderEpoch++
-    if (leader !== noLeader) partition.log.leaderEpochs.assign(partition.leaderEpoch, partition.log.endOffset)
+    if (leader !== noLeader) {
+      const { log } = partition
+      // Others do not have what their old leader alone had appended.
+      if (leader !== partition.lastLeader) log.truncate(log.highWatermark)
+      partition.lastLeader = leader
+      log.leaderEpochs.assign(partition.leaderEpoch, log.endOffset)
+    }
     before?.resigned(partition)
     this.leaderOf(partition)?.elected(partition)
+    partition.replicate()
     partition.changed()
   }
 }

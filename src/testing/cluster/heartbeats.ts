@@ -29,6 +29,7 @@ export class Heartbeats {
   heard(node: ClusterNode): void {
     this.#forget(node)
     if (node.isFenced) this.#cluster.unfence(node)
+    else this.#cluster.followersChanged()
   }
 
   /** A new life of a node: whatever the last one led is elected anew. */

@@ -6,6 +6,7 @@ import type { Appended, AppendOptions, PartitionLog } from '../log/partition_log
 import type { EndMarker } from '../log/producer_state.ts'
 import { Refusal } from '../log/refusal.ts'
 import type { DurableKind } from './ports.ts'
+import type { Replication } from './replication.ts'
 import type { Settings } from './settings.ts'
 
 /** No broker leads. */
@@ -41,12 +42,16 @@ export class Partition {
   /** In the order of preference. */
   replicas: readonly number[]
   inSync: readonly number[]
+  /** The broker that led last, whose log has everything that was appended. */
+  lastLeader = noLeader
+  readonly #replication: Replication
   readonly #watchers = new Set<PartitionWatcher>()
   readonly #durable = new Map<string, { readonly kind: DurableKind<unknown>; readonly state: unknown }>()
   /** What was read from the data directory, until its owner asks for it. */
   readonly #stored = new Map<string, unknown>()
 
-  constructor(topic: Topic, index: number, log: PartitionLog, replicas: readonly number[]) {
+  constructor(topic: Topic, index: number, log: PartitionLog, replicas: readonly number[], replication: Replication) {
+    this.#replication = replication
     this.topic = topic
     this.index = index
     this.log = log
@@ -62,22 +67,30 @@ export class Partition {
     this.#watchers.delete(watcher)
   }
 
+  /** The replicas in sync may have come further. */
+  replicate(): void {
+    if (this.leader !== noLeader) this.#replication.replicate(this)
+  }
+
   /** Call after records became readable, or after the leader changed. */
   changed(): void {
     for (const watcher of this.#watchers) watcher.onChange(this)
   }
 
-  /** Appends a batch as the leader does: the replicas in sync have it at once. */
+  /**
+   * Appends a batch as the leader does. `waitForReplicas` tells when the replicas in sync have it, which usually is at
+   * once.
+   */
   append(bytes: Uint8Array, options: Omit<AppendOptions, 'leaderEpoch'>): Appended | Refusal {
     const appended = this.log.append(bytes, { ...options, leaderEpoch: this.leaderEpoch })
-    if (!(appended instanceof Refusal) && !appended.isDuplicate) this.#replicate()
+    if (!(appended instanceof Refusal) && !appended.isDuplicate) this.#replication.replicate(this)
     return appended
   }
 
-  /** Appends the marker that ends a transaction in this partition. */
+  /** Appends the marker that ends a transaction in this partition; else as `append`. */
   appendMarker(marker: EndMarker): Appended | Refusal {
     const appended = this.log.appendMarker(marker, this.leaderEpoch)
-    if (!(appended instanceof Refusal)) this.#replicate()
+    if (!(appended instanceof Refusal)) this.#replication.replicate(this)
     return appended
   }
 
@@ -90,9 +103,5 @@ export class Partition {
     const state = stored === undefined ? kind.create() : kind.decode(stored)
     this.#durable.set(kind.name, { kind, state })
     return state
-  }
-
-  #replicate(): void {
-    if (this.log.advanceHighWatermark(this.log.endOffset)) this.changed()
   }
 }

@@ -1,0 +1,273 @@
+// Several embedded brokers share partitions, lose and take over leadership, and hold back what is not replicated.
+import { errorCode } from 'kafka-once/protocol'
+import { EmbeddedKafka } from 'kafka-once/testing'
+import type { EmbeddedKafkaOptions } from 'kafka-once/testing'
+import { Kafka } from 'kafka-once'
+import { describe, expect, test } from 'vitest'
+import { batch, Site } from './site.ts'
+import type { SiteTopic } from './site.ts'
+
+const {
+  FENCED_LEADER_EPOCH,
+  LEADER_NOT_AVAILABLE,
+  NONE,
+  NOT_ENOUGH_REPLICAS,
+  NOT_LEADER_OR_FOLLOWER,
+  REQUEST_TIMED_OUT
+} = errorCode
+
+const sessionMs = 200
+
+function start(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
+  return EmbeddedKafka.start({
+    brokers: 3,
+    ...options,
+    config: { 'broker.session.timeout.ms': String(sessionMs), ...options.config }
+  })
+}
+
+function address(kafka: EmbeddedKafka, brokerId: number): string {
+  return kafka.bootstrap.split(',')[brokerId - 1]!
+}
+
+function open(kafka: EmbeddedKafka, brokerId: number): Promise<Site> {
+  return Site.open(address(kafka, brokerId))
+}
+
+/** A topic whose one partition a broker leads. */
+async function ledBy(kafka: EmbeddedKafka, brokerId: number): Promise<SiteTopic> {
+  using site = await open(kafka, brokerId)
+  const topic = await site.topic()
+  kafka.moveLeader(topic.name, 0, brokerId)
+  return topic
+}
+
+async function partitionOf(site: Site, name: string) {
+  const request = { topics: [{ name }], allowAutoTopicCreation: false, includeTopicAuthorizedOperations: false }
+  return (await site.wire.request('Metadata', 12, request)).topics[0]!.partitions[0]!
+}
+
+describe('a cluster of three', () => {
+  test('spreads leaders over its brokers', async () => {
+    await using kafka = await start()
+    using site = await open(kafka, 1)
+    const topic = await site.topic({ partitions: 6 })
+    const leaders = Array.from({ length: 6 }, (_, index) => kafka.leaderOf(topic.name, index))
+    for (const id of kafka.brokerIds) expect(leaders.filter((leader) => leader === id)).toHaveLength(2)
+    expect(await partitionOf(site, topic.name)).toMatchObject({ isrNodes: { length: 3 }, offlineReplicas: [] })
+  })
+
+  test('sends producers to the leader', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 2)
+    const answer = await site.produce(topic, batch())
+    expect(answer).toMatchObject({ errorCode: NOT_LEADER_OR_FOLLOWER, currentLeader: { leaderId: 1 } })
+    const { leaderEpoch } = await partitionOf(site, topic.name)
+    expect(answer.currentLeader.leaderEpoch).toBe(leaderEpoch)
+  })
+
+  test('lets readers of an old epoch look again', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 2)
+    const { leaderEpoch } = await partitionOf(site, topic.name)
+    kafka.moveLeader(topic.name, 0, 2)
+    const stale = await site.fetch(topic, { leaderEpoch })
+    expect(stale).toMatchObject({ errorCode: FENCED_LEADER_EPOCH, currentLeader: { leaderId: 2 } })
+    expect(await site.fetch(topic, { leaderEpoch: leaderEpoch + 1 })).toMatchObject({ errorCode: NONE })
+  })
+
+  test('lets a follower answer readers that may know one', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using leader = await open(kafka, 1)
+    using follower = await open(kafka, 2)
+    await leader.produce(topic, batch())
+    expect(await follower.fetch(topic, { version: 10 })).toMatchObject({ errorCode: NOT_LEADER_OR_FOLLOWER })
+    expect(await follower.fetch(topic, { version: 11 })).toMatchObject({ errorCode: NONE, highWatermark: 1n })
+  })
+
+  test('wakes up a waiting reader when the leader changes', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    const begin = Date.now()
+    const fetched = site.fetch(topic, { version: 10, maxWaitMs: 20_000 })
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    kafka.moveLeader(topic.name, 0, 3)
+    expect(await fetched).toMatchObject({ errorCode: NOT_LEADER_OR_FOLLOWER })
+    expect(Date.now() - begin).toBeLessThan(15_000)
+  })
+})
+
+describe('a broker that is killed', () => {
+  test('cuts its connections, and is followed by another when its session ends', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    using other = await open(kafka, 2)
+    await site.produce(topic, batch())
+    const waiting = site.fetch(topic, { offset: 1n, maxWaitMs: 20_000 })
+    await kafka.kill(1)
+    await expect(waiting).rejects.toThrow()
+    expect(kafka.isRunning(1)).toBe(false)
+    expect(await partitionOf(other, topic.name)).toMatchObject({ leaderId: 1, isrNodes: { length: 3 } })
+    await expect.poll(() => kafka.leaderOf(topic.name, 0)).not.toBe(1)
+    const partition = await partitionOf(other, topic.name)
+    expect(partition).toMatchObject({ errorCode: NONE, offlineReplicas: [1], isrNodes: { length: 2 } })
+    using leader = await open(kafka, partition.leaderId)
+    expect(await leader.produce(topic, batch())).toMatchObject({ errorCode: NONE, baseOffset: 1n })
+    await kafka.start(1)
+    expect(await partitionOf(other, topic.name)).toMatchObject({ isrNodes: { length: 3 }, offlineReplicas: [] })
+  })
+
+  test('comes back on its port, and is elected anew', async () => {
+    await using kafka = await EmbeddedKafka.start()
+    const before = kafka.bootstrap
+    using site = await Site.open(before)
+    const topic = await site.topic()
+    await site.produce(topic, batch())
+    await kafka.restart()
+    expect(kafka.bootstrap).toBe(before)
+    using again = await Site.open(before)
+    expect(await partitionOf(again, topic.name)).toMatchObject({ leaderId: 1, leaderEpoch: 2, isrNodes: [1] })
+    expect(await again.produce(topic, batch())).toMatchObject({ errorCode: NONE, baseOffset: 1n })
+  })
+
+  test('is missed by acks of all until it is given up', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    await kafka.kill(3)
+    const begin = Date.now()
+    expect(await site.produce(topic, batch(), { acks: 1 })).toMatchObject({ errorCode: NONE })
+    expect((await site.fetch(topic)).highWatermark).toBe(0n)
+    expect(await site.produce(topic, batch())).toMatchObject({ errorCode: NONE, baseOffset: 1n })
+    expect(Date.now() - begin).toBeGreaterThanOrEqual(sessionMs - 20)
+    expect((await site.fetch(topic)).highWatermark).toBe(2n)
+  })
+
+  test('leaves too few replicas for acks of all', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    await kafka.stop(2)
+    expect(await site.produce(topic, batch())).toMatchObject({ errorCode: NONE })
+    await kafka.stop(3)
+    expect(await site.produce(topic, batch())).toMatchObject({ errorCode: NOT_ENOUGH_REPLICAS })
+    expect(await site.produce(topic, batch(), { acks: 1 })).toMatchObject({ errorCode: NONE, baseOffset: 1n })
+    expect((await site.fetch(topic)).highWatermark).toBe(1n)
+    await kafka.start(3)
+    expect((await site.fetch(topic)).highWatermark).toBe(2n)
+  })
+
+  test('leaves a partition without a leader where it was the only replica', async () => {
+    await using kafka = await start({ config: { 'default.replication.factor': '1' } })
+    using site = await open(kafka, 2)
+    const alone = await site.topic()
+    const leader = kafka.leaderOf(alone.name, 0)!
+    using other = await open(kafka, leader === 2 ? 3 : 2)
+    await kafka.stop(leader)
+    expect(await partitionOf(other, alone.name)).toMatchObject({
+      errorCode: LEADER_NOT_AVAILABLE,
+      leaderId: -1,
+      isrNodes: [leader]
+    })
+    await kafka.start(leader)
+    expect(await partitionOf(other, alone.name)).toMatchObject({ errorCode: NONE, leaderId: leader })
+  })
+})
+
+describe('what is not replicated', () => {
+  test('is not seen by readers, and makes acks of all wait', async () => {
+    await using kafka = await start({ replicationDelayMs: 150 })
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    const begin = Date.now()
+    await site.produce(topic, batch(), { acks: 1 })
+    expect(await site.fetch(topic)).toMatchObject({ highWatermark: 0n, records: { length: 0 } })
+    await site.produce(topic, batch())
+    expect(Date.now() - begin).toBeGreaterThanOrEqual(140)
+    expect((await site.fetch(topic)).highWatermark).toBe(2n)
+  })
+
+  test('is lost with its leader', async () => {
+    await using kafka = await start({ replicationDelayMs: 60_000 })
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    expect(await site.produce(topic, batch(), { acks: 1 })).toMatchObject({ errorCode: NONE, baseOffset: 0n })
+    await kafka.stop(1)
+    expect(kafka.log(topic.name, 0)).toMatchObject({ endOffset: 0n, highWatermark: 0n })
+  })
+
+  test('times out after the time that the request allows', async () => {
+    await using kafka = await start({ replicationDelayMs: 60_000 })
+    const topic = await ledBy(kafka, 1)
+    using site = await open(kafka, 1)
+    const { responses } = await site.wire.request('Produce', 12, {
+      acks: -1,
+      timeoutMs: 50,
+      topicData: [{ name: topic.name, partitionData: [{ index: 0, records: batch() }] }]
+    })
+    expect(responses[0]!.partitionResponses[0]).toMatchObject({ errorCode: REQUEST_TIMED_OUT })
+  })
+})
+
+describe('a broker that stands still', () => {
+  test('answers when it goes on', async () => {
+    await using kafka = await EmbeddedKafka.start()
+    using site = await Site.open(kafka.bootstrap)
+    const topic = await site.topic()
+    kafka.pause()
+    const produced = site.produce(topic, batch())
+    expect(await Promise.race([produced, new Promise((resolve) => setTimeout(resolve, 100, 'nothing'))])).toBe(
+      'nothing'
+    )
+    kafka.resume()
+    expect(await produced).toMatchObject({ errorCode: NONE })
+  })
+
+  test('is replaced as a leader, and follows again when it goes on', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    kafka.pause(1)
+    await expect.poll(() => kafka.leaderOf(topic.name, 0)).not.toBe(1)
+    using other = await open(kafka, 2)
+    expect(await partitionOf(other, topic.name)).toMatchObject({ isrNodes: { length: 2 } })
+    kafka.resume(1)
+    expect(await partitionOf(other, topic.name)).toMatchObject({ isrNodes: { length: 3 } })
+    using first = await open(kafka, 1)
+    expect(await first.produce(topic, batch())).toMatchObject({ errorCode: NOT_LEADER_OR_FOLLOWER })
+  })
+})
+
+describe('coordinators', () => {
+  test('follow the leaders of the internal topics', async () => {
+    await using kafka = await start()
+    using site = await open(kafka, 1)
+    const before = kafka.coordinatorOf('group', 'readers')!
+    const find = async () => {
+      const request = { keyType: 0, coordinatorKeys: ['readers'] }
+      return (await site.wire.request('FindCoordinator', 4, request)).coordinators[0]!
+    }
+    expect(await find()).toMatchObject({ errorCode: NONE, nodeId: before })
+    const next = kafka.brokerIds.find((id) => id !== before)!
+    kafka.moveCoordinator('group', 'readers', next)
+    const { host, port } = await find()
+    expect(`${host}:${port}`).toBe(address(kafka, next))
+  })
+})
+
+describe('a client', () => {
+  test('goes on through the death of a leader', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    await using client = new Kafka({ brokers: kafka.bootstrap.split(',') })
+    const producer = client.producer()
+    await producer.send({ topic: topic.name, value: 'before' })
+    await kafka.kill(1)
+    const [after] = await producer.send({ topic: topic.name, value: 'after' })
+    expect(after).toMatchObject({ baseOffset: 1n })
+  })
+})
