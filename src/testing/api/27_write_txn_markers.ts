@@ -13,14 +13,14 @@ import { handler } from './handler.ts'
 type RequestMarker = RequestOf<'WriteTxnMarkers'>['markers'][number]
 type ResponseMarker = EncodableResponseOf<'WriteTxnMarkers'>['markers'][number]
 
-export const writeTxnMarkers = handler('WriteTxnMarkers', ({ markers }, { broker }) => ({
-  markers: markers.map((marker) => write(broker, marker))
+export const writeTxnMarkers = handler('WriteTxnMarkers', async ({ markers }, { broker }) => ({
+  markers: await Promise.all(markers.map((marker) => write(broker, marker)))
 }))
 
-function write(broker: Broker, marker: RequestMarker): ResponseMarker {
+async function write(broker: Broker, marker: RequestMarker): Promise<ResponseMarker> {
   const { producerId, producerEpoch, transactionResult, coordinatorEpoch, transactionVersion, topics } = marker
-  const writtenTopics = topics.map(({ name, partitionIndexes }) => {
-    const codes = writeMarkers(broker, {
+  const writing = topics.map(async ({ name, partitionIndexes }) => {
+    const codes = await writeMarkers(broker, {
       producerId,
       producerEpoch,
       coordinatorEpoch,
@@ -31,5 +31,5 @@ function write(broker: Broker, marker: RequestMarker): ResponseMarker {
     const partitions = partitionIndexes.map((partitionIndex, i) => ({ partitionIndex, errorCode: codes[i] ?? -1 }))
     return { name, partitions }
   })
-  return { producerId, topics: writtenTopics }
+  return { producerId, topics: await Promise.all(writing) }
 }

@@ -11,7 +11,7 @@ import { TransactionCoordinator } from './coordinator.ts'
 import { asLogged } from './entry.ts'
 import type { TransactionEntry } from './entry.ts'
 import type { MarkerRequest, MarkerResult, TransactionPorts, TransactionSettings } from './ports.ts'
-import { settle } from './settle.ts'
+import { settle, settleAll } from './settle.ts'
 import type { TransactionVersion } from './states.ts'
 import { transactionLog } from './transaction_log.ts'
 
@@ -161,20 +161,28 @@ function sendMarkers(
     transactionsOf(from).whenAwake({ run: () => done(results), lost: () => {} })
   if (target === undefined) return answer(undefined)
   transactionsOf(target).whenAwake({
-    run: () => answer(requests.map((request) => writeMarkers(target, request))),
+    run: () => {
+      const results = settleAll(requests.map((request) => writeMarkers(target, request)))
+      if (results instanceof Promise) void results.then(answer)
+      else answer(results)
+    },
     lost: () => answer(undefined)
   })
 }
 
-/** Appends the markers of one request to the partitions that the broker leads; a code for each. */
-export function writeMarkers(broker: Broker, request: MarkerRequest): MarkerResult {
+/**
+ * Appends the markers of one request to the partitions that the broker leads; a code for each, when the replicas in sync
+ * have them.
+ */
+export function writeMarkers(broker: Broker, request: MarkerRequest): MarkerResult | Promise<MarkerResult> {
   const { producerId, producerEpoch, coordinatorEpoch, committed, transactionVersion } = request
   const producer = { producerId, producerEpoch, coordinatorEpoch, transactionVersion }
   const marker = { ...producer, isCommit: committed, timestamp: broker.nowMs() }
-  return request.partitions.map(({ topic, partition: index }) => {
+  const codes = request.partitions.map(({ topic, partition: index }) => {
     const partition = broker.cluster.partition(topic, index)
     return partition === undefined || !partition.replicas.includes(broker.id)
       ? errorCode.UNKNOWN_TOPIC_OR_PARTITION
       : broker.writeMarker(partition, marker)
   })
+  return settleAll(codes)
 }

@@ -14,3 +14,13 @@ export function settle<T>(start: (done: (value: T) => void) => void): T | Promis
     resolve = later
   })
 }
+
+/** All values at once where none of them is a promise, else a promise of all. */
+export function settleAll<T>(values: readonly (T | Promise<T>)[]): readonly T[] | Promise<readonly T[]> {
+  const ready: T[] = []
+  for (const value of values) {
+    if (value instanceof Promise) return Promise.all(values)
+    ready.push(value)
+  }
+  return ready
+}
