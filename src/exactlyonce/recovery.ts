@@ -70,7 +70,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
     await faultPoint(context, 'recovery.verified')
     const run = runRecordOf(context, contents, settlement.chosen, verified.checkpointIdMax)
     context.onPublishing(run.incarnation)
-    if ((await store.publishRun(run)) === 'published') {
+    if ((await store.publishRun(run, settlement.chosen)) === 'published') {
       await begin(context, settlement.chosen, run)
       const { incarnation, firstCheckpointId } = run
       return { ...settlement, incarnation, firstCheckpointId }

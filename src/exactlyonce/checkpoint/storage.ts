@@ -73,8 +73,11 @@ export interface CheckpointStorage {
 /** A storage that is open. Calls reject with JobError CHECKPOINT_STORE where it cannot be read or written. */
 export interface CheckpointStore {
   load(): Promise<StoreContents>
-  /** Durable when it resolves. `taken`: another run has published this incarnation. */
-  publishRun(run: RunRecord): Promise<'published' | 'taken'>
+  /**
+   * Durable when it resolves. `taken`: another run has published this incarnation. `restored` is the checkpoint that the
+   * run goes on from: it is kept also where an earlier run, which did not know of this one, has just removed it.
+   */
+  publishRun(run: RunRecord, restored?: Checkpoint): Promise<'published' | 'taken'>
   /**
    * Durable when it resolves; when it rejects it may be so or not. Rejects with JobError JOB_FENCED where a later run
    * has published its record.

@@ -81,24 +81,34 @@ export class BlobCheckpointStore implements CheckpointStore {
     })
   }
 
-  async publishRun(run: RunRecord): Promise<'published' | 'taken'> {
+  async publishRun(run: RunRecord, restored?: Checkpoint): Promise<'published' | 'taken'> {
     const bytes = await seal(this.#runtime, 'run', encodeRun(run))
     const outcome = await this.#blobs.publish(runNameOf(run.incarnation), bytes)
-    if (outcome === 'published') this.#incarnation = run.incarnation
+    if (outcome === 'taken') return outcome
+    this.#incarnation = run.incarnation
+    if (restored !== undefined) await this.#keep(restored)
     return outcome
+  }
+
+  // An earlier run prunes until it sees this one's record, and what it has published since does not count any more.
+  async #keep(restored: Checkpoint): Promise<void> {
+    const name = nameOf(restored)
+    if ((await this.#blobs.list()).includes(name)) return
+    await this.#blobs.publish(name, await seal(this.#runtime, 'checkpoint', encodeCheckpoint(restored)))
   }
 
   async publishCheckpoint(checkpoint: Checkpoint): Promise<{ readonly bytes: number }> {
     const text = encodeCheckpoint(checkpoint)
-    if (text.length > this.#limits.checkpointBytesMax) {
+    const textBytes = Buffer.byteLength(text)
+    if (textBytes > this.#limits.checkpointBytesMax) {
       throw new JobError(
         'CHECKPOINT_STORE',
-        `Checkpoint ${checkpoint.checkpointId} has ${text.length} characters, more than ${this.#limits.checkpointBytesMax}.`,
+        `Checkpoint ${checkpoint.checkpointId} has ${textBytes} bytes, more than ${this.#limits.checkpointBytesMax}.`,
         { fatal: true, nextStep: 'Keep less state, or raise checkpointBytesMax of the checkpoint storage.' }
       )
     }
     const bytes = await seal(this.#runtime, 'checkpoint', text)
-    const name = checkpointNameOf(checkpoint.checkpointId, checkpoint.incarnation, checkpoint.runId)
+    const name = nameOf(checkpoint)
     const outcome = await this.#blobs.publish(name, bytes, () => this.#checkNotFenced())
     if (outcome === 'taken') {
       throw new JobError('CHECKPOINT_STORE', `There is a checkpoint ${name} already.`, { fatal: true })
@@ -224,8 +234,7 @@ export class BlobCheckpointStore implements CheckpointStore {
     if (text === undefined || 'corrupt' in text) return text
     const decoded = decodeCheckpoint(text.value)
     if ('corrupt' in decoded) return decoded
-    const { checkpointId, incarnation, runId } = decoded.value
-    if (checkpointNameOf(checkpointId, incarnation, runId) !== name.name) {
+    if (nameOf(decoded.value) !== name.name) {
       return { corrupt: 'its content belongs to another name' }
     }
     this.#checkJob(decoded.value)
@@ -255,4 +264,8 @@ export class BlobCheckpointStore implements CheckpointStore {
       nextStep: 'Give each job a directory of its own, and keep the name of a job.'
     })
   }
+}
+
+function nameOf({ checkpointId, incarnation, runId }: Checkpoint): string {
+  return checkpointNameOf(checkpointId, incarnation, runId)
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileCheckpointStorage } from '../../../src/exactlyonce/checkpoint/file_storage.ts'
-import type { CheckpointStore } from '../../../src/exactlyonce/checkpoint/storage.ts'
+import type { Checkpoint, CheckpointStore } from '../../../src/exactlyonce/checkpoint/storage.ts'
 import { nodeRuntime } from '../../../src/runtime/index.ts'
 import type { Files, Runtime } from '../../../src/runtime/index.ts'
 import { checkpointOf, runOf, storageContext } from '../kit/checkpoints.ts'
@@ -99,7 +99,24 @@ describe('a checkpoint file', () => {
     await expect(publishing).rejects.toMatchObject({ code: 'CHECKPOINT_STORE', fatal: true })
     expect(await readdir(folder)).toEqual([])
   })
+
+  test('is measured going in as it is coming out: in bytes', async () => {
+    const storage = fileCheckpointStorage(folder, { lock: 'none', checkpointBytesMax: 2000 })
+    const store = await storage.open(storageContext())
+    await store.publishRun(runOf())
+    // Fewer than 2,000 characters, and more bytes.
+    const publishing = store.publishCheckpoint(checkpointWith('\u20ac'.repeat(1000)))
+    await expect(publishing).rejects.toMatchObject({ code: 'CHECKPOINT_STORE', fatal: true })
+    await store.publishCheckpoint(checkpointWith('\u20ac'.repeat(600)))
+    const { checkpoints, corrupt } = await (await storage.open(storageContext())).load()
+    expect([checkpoints.length, corrupt]).toEqual([1, []])
+  })
 })
+
+function checkpointWith(text: string): Checkpoint {
+  const list = { redistribution: 'split' as const, elements: [text] }
+  return checkpointOf({ operators: new Map([['a', [new Map([['list', list]])]]]) })
+}
 
 const failing = (code: string) => (): Promise<never> => Promise.reject(Object.assign(new Error(code), { code }))
 

@@ -99,6 +99,21 @@ describe('a run that was cut off', () => {
     expect(contents.abandoned.map(({ checkpointId }) => checkpointId)).toEqual([9])
   })
 
+  test('takes nothing with it that the later run goes on from', async () => {
+    const storage = memoryCheckpointStorage()
+    const zombie = await opened(storage, { incarnation: 0 })
+    await zombie.publishCheckpoint(checkpointOf({ checkpointId: 4 }))
+    const successor = await opened(storage)
+    const restored = (await successor.load()).checkpoints.at(-1)
+    // The zombie goes on while its successor recovers, with a checkpoint that leaves no trace in Kafka.
+    await zombie.publishCheckpoint(checkpointOf({ checkpointId: 5, previousCheckpointId: 4 }))
+    await zombie.prune(5)
+    await successor.publishRun(runOf({ incarnation: 1, restoredCheckpointId: 4 }), restored)
+    const next = await (await opened(storage)).load()
+    expect(next.checkpoints).toEqual([restored])
+    expect(next.abandoned.map(({ checkpointId }) => checkpointId)).toEqual([5])
+  })
+
   test('leaves a dead branch: what lies beyond the point where any later run went on does not count', async () => {
     const storage = memoryCheckpointStorage()
     const first = await opened(storage, { incarnation: 0 })
