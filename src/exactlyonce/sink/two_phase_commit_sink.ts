@@ -172,10 +172,16 @@ class SinkParticipant extends TwoPhaseCommitParticipant<CheckpointTransactions> 
   }
 
   protected async abortTransaction({ bySubtask }: CheckpointTransactions): Promise<void> {
+    let failure: { readonly error: unknown } | undefined
     for (const { opening, handle } of bySubtask.values()) {
-      if (handle === undefined) await this.sink.abort(await opening)
-      else await this.sink.recoverAndAbort(handle) // another subtask's could not be sealed
+      try {
+        if (handle === undefined) await this.sink.abort(await opening)
+        else await this.sink.recoverAndAbort(handle) // another subtask's could not be sealed
+      } catch (error) {
+        failure ??= { error }
+      }
     }
+    if (failure !== undefined) throw failure.error
   }
 
   protected recorded(): StateValue {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { memoryCheckpointStorage } from '../../../src/exactlyonce/checkpoint/memory_storage.ts'
 import { StreamExecutionEnvironment } from '../../../src/exactlyonce/environment.ts'
 import type { AbortOutcome } from '../../../src/exactlyonce/participant.ts'
@@ -179,6 +179,22 @@ describe('a sink of a user', () => {
     expect(metrics.restarts).toBe(1)
     expect(faultOf(database.rows, 2, 100)).toBeUndefined()
     expect(sink.log.filter((line) => line.startsWith('recoverAndAbort'))).toHaveLength(1)
+  })
+
+  test('ends the transactions of all subtasks, also when that of one cannot be ended', async () => {
+    const [database, process] = [new Database(), new SimulatedProcess()]
+    const sink = new DatabaseSink(database, process)
+    sink.failing = (call) => call === 'abort'
+    const env = new StreamExecutionEnvironment({ parallelism: 3 })
+    env.enableCheckpointing(60_000, { storage: memoryCheckpointStorage() })
+    const source = new NumbersSource({ partitions: 3, recordsMax: 1_000, arrayMax: 4, pauseMs: 1 })
+    env.addSource(source, { name: 's' }).addSink(sink)
+    const job = await env.executeAsync('rows')
+    const begun = () => sink.log.filter((line) => line.startsWith('begin'))
+    await vi.waitFor(() => expect(begun()).toHaveLength(3))
+    await job.cancel()
+    const aborted = sink.log.filter((line) => line.startsWith('abort'))
+    expect(new Set(aborted.map((line) => line.at(-1)))).toEqual(new Set(['0', '1', '2']))
   })
 
   test('may have nothing to commit', async () => {
