@@ -5,7 +5,7 @@
 export { Kafka } from './kafka.ts'
 export type { KafkaOptions } from './kafka_options.ts'
 export { Producer } from './producer/index.ts'
-export { toBytes, toHeaders } from './producer/options.ts'
+export { checkProducerOptions, toBytes, toHeaders } from './producer/options.ts'
 export type { Partitioner, ProducerMessage, ProducerOptions, RecordMetadata, WaitOptions } from './producer/index.ts'
 export { TransactionalProducer } from './transaction/transactional_producer.ts'
 export { Transaction } from './transaction/transaction.ts'

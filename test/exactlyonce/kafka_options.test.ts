@@ -27,6 +27,12 @@ describe('a Kafka source', () => {
     [{ ...source, startupMode: 'GROUP_OFFSETS' }, /groupId is missing/],
     [{ ...source, startupMode: { timestampMs: -1 } }, /startupMode/],
     [{ ...source, startupMode: { specificOffsets: { in: { 0: 5 } } } }, /startupMode/],
+    [{ ...source, startupMode: { specificOffsets: { inn: { 0: 5n } } } }, /offsets of topic inn/],
+    [
+      { kafka, schema, topicPattern: /in/, startupMode: { specificOffsets: { inn: { 0: 5n } } } },
+      /offsets of topic inn/
+    ],
+    [{ ...source, fetchBytesMax: 2 ** 31 }, /fetchBytesMax is 2147483648/],
     [{ ...source, offsetCommitMode: 'ON_CHECKPOINTS' }, /groupId is missing/],
     [{ ...source, onBadRecord: 'ignore' }, /onBadRecord/],
     [{ ...source, kafka: {} }, /kafka/],
@@ -55,6 +61,8 @@ describe('a Kafka sink', () => {
     [{ ...sink, semantic: 'EXACTLY_TWICE' }, /EXACTLY_TWICE/],
     [{ ...sink, transactionTimeoutMs: 0 }, /transactionTimeoutMs/],
     [{ ...sink, transactionTimeout: 1000 }, /Did you mean transactionTimeoutMs/],
+    [{ ...sink, producer: { linger: 5 } }, /producer.*linger .*Did you mean lingerMs/],
+    [{ ...sink, producer: { batchBytesMax: 2000, requestBytesMax: 1024 } }, /producer contradict/],
     [{ ...sink, schema: { serialise: () => null } }, /serialize/]
   ])('refuses contradictory options (%#)', (options, reason) => {
     expect(() => sinkOf(options)).toThrow(reason)

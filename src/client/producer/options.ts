@@ -1,6 +1,6 @@
 // What a producer can be told, with the limits of its memory and requests, and how a user's message becomes a record.
 // Names and meanings follow Java's ProducerConfig; sizes end in Max, times in Ms.
-import { value as valueThat, integer, oneOf } from '../options.ts'
+import { checkOptions, value as valueThat, integer, oneOf } from '../options.ts'
 import type { Partitioner } from './partitioner.ts'
 
 const mebibyte = 1024 * 1024
@@ -79,6 +79,11 @@ export const producerContradictions = [
       ? `lingerMs is ${lingerMs}, not less than deliveryTimeoutMs, which is ${deliveryTimeoutMs}.`
       : undefined
 ] as const
+
+/** `what` says whose options they are. Throws KafkaError INVALID_OPTION. */
+export function checkProducerOptions(given: ProducerOptions | undefined, what = 'producer'): CheckedProducerOptions {
+  return checkOptions(what, given, producerRules, producerContradictions)
+}
 
 const utf8 = new TextEncoder()
 

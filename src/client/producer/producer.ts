@@ -4,9 +4,8 @@
 import { raceAbort } from '../../runtime/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { checkOptions } from '../options.ts'
 import { retry } from '../retry.ts'
-import { producerContradictions, producerRules } from './options.ts'
+import { checkProducerOptions } from './options.ts'
 import type { CheckedProducerOptions, ProducerMessage, ProducerOptions, RecordMetadata } from './options.ts'
 import type { ProducerIdentity } from './partition_queue.ts'
 import { RecordStream } from './record_stream.ts'
@@ -36,7 +35,7 @@ export class Producer {
   /** Throws KafkaError INVALID_OPTION. */
   constructor(cluster: Cluster, options?: ProducerOptions) {
     this.cluster = cluster
-    this.options = checkOptions('producer', options, producerRules, producerContradictions)
+    this.options = checkProducerOptions(options)
     this.routes = new TopicRoutes(cluster)
     this.stream = new RecordStream(cluster, this.options, this.routes, this.writeContext())
   }

@@ -1,5 +1,5 @@
 // What a Kafka sink can be told, with its defaults. Words follow Flink's Semantic.
-import { checkOptions, integer, oneOf, string, value, withMethods } from '../../client/index.ts'
+import { checkOptions, checkProducerOptions, integer, oneOf, string, value, withMethods } from '../../client/index.ts'
 import type { Checked, Contradiction, Kafka, ProducerOptions } from '../../client/index.ts'
 import type { SerializationSchema } from '../schemas.ts'
 import { prefixLengthMax, prefixPattern } from './transaction_names.ts'
@@ -82,5 +82,6 @@ export type CheckedKafkaSinkOptions<T> = Omit<Checked<typeof rules>, 'schema' | 
 /** Throws KafkaError INVALID_OPTION. */
 export function checkKafkaSinkOptions<T>(given: KafkaSinkOptions<T>): CheckedKafkaSinkOptions<T> {
   const checked = checkOptions('KafkaSink', given, rules, contradictions)
+  checkProducerOptions(checked.producer, 'KafkaSink.producer')
   return Object.freeze({ ...checked, schema: given.schema, topicFor: given.topicFor })
 }

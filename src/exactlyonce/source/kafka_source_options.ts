@@ -77,6 +77,15 @@ function isOffsets(given: unknown): given is OffsetsByPartition {
   )
 }
 
+function namedTopics(mode: StartupMode | undefined): readonly string[] {
+  return typeof mode === 'object' && 'specificOffsets' in mode ? Object.keys(mode.specificOffsets) : []
+}
+
+/** The pattern for whole names. A flag such as g would make it remember where it stopped. */
+export function wholeName(pattern: RegExp): RegExp {
+  return new RegExp(`^(?:${pattern.source})$`, pattern.flags.replaceAll(/[gy]/g, ''))
+}
+
 function isOnBadRecord(given: unknown): given is OnBadRecord<unknown> {
   return given === 'fail' || given === 'skip' || typeof given === 'function'
 }
@@ -102,8 +111,8 @@ const rules = {
   onBadRecord: value(`'fail', 'skip' or a function`, isOnBadRecord, { default: 'fail' }),
   bounded: value('true or false', (given): given is boolean => typeof given === 'boolean', { default: false }),
   recordsPerPollMax: integer({ min: 1, max: 1_000_000, default: 10_000 }),
-  fetchBytesMax: integer({ min: 1, optional: true }),
-  partitionFetchBytesMax: integer({ min: 1, optional: true }),
+  fetchBytesMax: integer({ min: 1, max: 0x7fffffff, optional: true }),
+  partitionFetchBytesMax: integer({ min: 1, max: 0x7fffffff, optional: true }),
   bufferedBytesMax: integer({ min: 1, optional: true })
 }
 
@@ -114,6 +123,14 @@ const contradictions: readonly Contradiction<typeof rules>[] = [
       : undefined,
   ({ topics }) =>
     topics !== undefined && new Set(topics).size < topics.length ? 'topics names a topic twice.' : undefined,
+  ({ startupMode, topics, topicPattern }) => {
+    const strange = namedTopics(startupMode).find((name) => {
+      return topics?.includes(name) === false || (topicPattern !== undefined && !wholeName(topicPattern).test(name))
+    })
+    return strange === undefined
+      ? undefined
+      : `startupMode gives offsets of topic ${strange}, which the source does not read.`
+  },
   ({ startupMode, groupId }) =>
     startupMode === 'GROUP_OFFSETS' && groupId === undefined
       ? `startupMode GROUP_OFFSETS reads the offsets of a group, and groupId is missing. Give a groupId, or start at 'EARLIEST' or 'LATEST'.`

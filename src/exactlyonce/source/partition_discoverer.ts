@@ -2,6 +2,7 @@
 // this subtask's. Asks the cluster anew each time, since partitions are added while a job runs.
 import type { Cluster, TopicMetadata } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
+import { wholeName } from './kafka_source_options.ts'
 import type { KafkaTopicPartition } from './partition_state.ts'
 import { subtaskOf } from './partition_state.ts'
 
@@ -72,11 +73,6 @@ function missingTopics(names: readonly string[]): JobError {
         'Create what is missing, correct the name, or choose topics by topicPattern, which waits for topics to come.'
     }
   )
-}
-
-// A flag such as g would make the pattern remember where it stopped; a match of a part would read foreign topics.
-function wholeName(pattern: RegExp): RegExp {
-  return new RegExp(`^(?:${pattern.source})$`, pattern.flags.replaceAll(/[gy]/g, ''))
 }
 
 function compare(left: string, right: string): number {

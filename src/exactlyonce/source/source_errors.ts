@@ -3,11 +3,16 @@
 import { KafkaError } from '../../client/index.ts'
 import type { ClientErrorCode } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
-import type { KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
+import type { KafkaTopicPartition, KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
 
 const nextStep =
   'Nothing was skipped. To start anew on purpose, use a new checkpoint directory and transactionalIdPrefix, and choose ' +
   'a startupMode.'
+
+export function noSuchPartition({ topic, partition }: KafkaTopicPartition): JobError {
+  const message = `startupMode gives an offset of ${topic}-${partition}, which does not exist.`
+  return new JobError('INVALID_JOB', message, { fatal: true, nextStep: 'Correct the number of the partition.' })
+}
 
 export function topicGone({ topic, partition, offset }: RestoredPartition): JobError {
   const message = `The checkpoint goes on at offset ${offset + 1n} of ${topic}-${partition}, which does not exist any more.`

@@ -20,8 +20,8 @@ import type { FoundPartition } from './partition_discoverer.ts'
 import { decodePartitions, encodePartitions, partitionKey } from './partition_state.ts'
 import type { KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
 import { RecordEmitter } from './record_emitter.ts'
-import { sourceLost, topicGone, topicReplaced } from './source_errors.ts'
-import { resolveEndOffsets, resolveStartOffsets } from './start_offsets.ts'
+import { noSuchPartition, sourceLost, topicGone, topicReplaced } from './source_errors.ts'
+import { missingPartition, resolveEndOffsets, resolveStartOffsets } from './start_offsets.ts'
 import type { StartOffsetsOptions } from './start_offsets.ts'
 
 /** Time to find partitions and their offsets at the start, milliseconds. */
@@ -117,6 +117,8 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     for (const state of this.restored?.values() ?? []) checkStillThere(state, byKey)
     const unknown = found.filter((one) => this.restored?.has(partitionKey(one.topic, one.partition)) !== true)
     const mode = this.restored === undefined ? this.options.startupMode : 'EARLIEST'
+    const missing = missingPartition(mode, (one) => this.discoverer.owns(one), found)
+    if (missing !== undefined) throw noSuchPartition(missing)
     const starts = await resolveStartOffsets(this.cluster, mode, unknown, this.askOptions())
     const states = [...(this.restored?.values() ?? []), ...unknown.map((one) => initialState(one, starts))]
     const stops = await this.resolveStops(states)

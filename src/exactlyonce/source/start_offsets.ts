@@ -39,6 +39,19 @@ export async function resolveStartOffsets(
   return merge(given, await groupOffsets(cluster, others, options))
 }
 
+/** A partition whose offset is given and that is not there; undefined where there is none. */
+export function missingPartition(
+  mode: StartupMode,
+  owns: (partition: KafkaTopicPartition) => boolean,
+  found: readonly KafkaTopicPartition[]
+): KafkaTopicPartition | undefined {
+  if (typeof mode === 'string' || 'timestampMs' in mode) return undefined
+  const present = new Set(found.map(({ topic, partition }) => partitionKey(topic, partition)))
+  return Object.entries(mode.specificOffsets)
+    .flatMap(([topic, offsets]) => Object.keys(offsets).map((partition) => ({ topic, partition: Number(partition) })))
+    .find((one) => owns(one) && !present.has(partitionKey(one.topic, one.partition)))
+}
+
 /** Where a partition ends for readers of this isolation level now, by `partitionKey`. */
 export function resolveEndOffsets(
   cluster: Cluster,

@@ -239,6 +239,14 @@ describeKafka('the Kafka source', ({ bootstrap }) => {
       expect(await firstOf(kafka, topic, { startupMode: { specificOffsets: {} } })).toBe(0n)
     })
 
+    it('an offset of a partition that is not there is refused', async () => {
+      const kafka = openKafka(bootstrap)
+      const topic = await topicWithTimes(kafka)
+      const startupMode = { specificOffsets: { [topic]: { 7: 4n } } }
+      const refused = firstOf(kafka, topic, { startupMode })
+      await expect(refused).rejects.toMatchObject({ code: 'INVALID_JOB', message: expect.stringContaining('-7') })
+    })
+
     it('LATEST of a topic with an open transaction begins before its records', async () => {
       const kafka = openKafka(bootstrap)
       const topic = await topicWithTimes(kafka)
