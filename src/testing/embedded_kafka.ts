@@ -11,6 +11,7 @@ import { Cluster } from './cluster/cluster.ts'
 import type { ClusterNode } from './cluster/cluster.ts'
 import { Controls } from './cluster/controls.ts'
 import type { ControlHandler, ControlOptions, ControlRegistration } from './cluster/controls.ts'
+import { DataFolder } from './cluster/data_folder.ts'
 import { Features } from './cluster/features.ts'
 import { Heartbeats } from './cluster/heartbeats.ts'
 import { coordinatorPartition } from './cluster/java_hash.ts'
@@ -40,6 +41,11 @@ export interface EmbeddedKafkaOptions {
    * Default 0: they have it at once.
    */
   readonly replicationDelayMs?: number
+  /**
+   * A folder in which topics, records, transactions, groups and settings are kept from one run to the next. They are
+   * written when the cluster is closed, and by `save`. Default: nothing is kept.
+   */
+  readonly dataFolder?: string
   /** Settings of brokers by Kafka's names. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -51,6 +57,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   readonly #host: string
   readonly #advertised: readonly string[]
   readonly #heartbeats: Heartbeats
+  readonly #data: DataFolder | undefined
   #closed: Promise<void> | undefined
 
   private constructor(options: EmbeddedKafkaOptions) {
@@ -61,6 +68,8 @@ export class EmbeddedKafka implements AsyncDisposable {
     const features = new Features({ 'transaction.version': options.transactionVersion ?? 2 })
     this.cluster = new Cluster({ runtime, clusterId, settings, features })
     this.cluster.replication.delayMs = options.replicationDelayMs ?? 0
+    const { dataFolder } = options
+    this.#data = dataFolder === undefined ? undefined : new DataFolder(runtime.files, dataFolder)
     this.#heartbeats = new Heartbeats(this.cluster)
     this.#parts = { cluster: this.cluster, handlers, coordinators, controls: new Controls() }
     this.#host = options.host ?? '127.0.0.1'
@@ -76,9 +85,10 @@ export class EmbeddedKafka implements AsyncDisposable {
   static async start(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
     const kafka = new EmbeddedKafka(options)
     try {
-      for (const node of kafka.cluster.nodes.values()) await kafka.#startNode(node)
+      await kafka.#data?.load(kafka.cluster)
+      await kafka.start()
     } catch (error) {
-      await kafka.close()
+      await kafka.#end()
       throw error
     }
     return kafka
@@ -130,7 +140,14 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** Starts the brokers that do not run, on the same ports and with the same logs. */
   async start(brokerId?: number): Promise<void> {
-    for (const node of this.#nodes(brokerId)) if (node.broker === undefined) await this.#startNode(node)
+    const brokers: Broker[] = []
+    try {
+      for (const node of this.#nodes(brokerId)) if (node.broker === undefined) brokers.push(await this.#startNode(node))
+    } catch (error) {
+      for (const broker of brokers) await broker.die()
+      throw error
+    }
+    this.#heartbeats.registered(brokers)
   }
 
   /** Kills, and starts again at once. */
@@ -199,7 +216,13 @@ export class EmbeddedKafka implements AsyncDisposable {
     this.cluster.features.setLevel('transaction.version', version)
   }
 
-  /** Ends all brokers. */
+  /** Writes everything to the data folder as it is now. `close` does so too; a process that is killed has not. */
+  async save(): Promise<void> {
+    if (this.#data === undefined) throw new Error('There is no data folder: give EmbeddedKafka.start a dataFolder')
+    await this.#data.save(this.cluster)
+  }
+
+  /** Ends all brokers, and keeps what they had where there is a data folder. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll()
     return this.#closed
@@ -232,18 +255,24 @@ export class EmbeddedKafka implements AsyncDisposable {
   }
 
   async #closeAll(): Promise<void> {
+    await this.#end()
+    await this.#data?.save(this.cluster)
+  }
+
+  async #end(): Promise<void> {
     this.#heartbeats.close()
     const brokers = [...this.cluster.nodes.values()].flatMap(({ broker }) => broker ?? [])
     await Promise.all(brokers.map((broker) => broker.die()))
   }
 
-  async #startNode(node: ClusterNode): Promise<void> {
+  /** Lets a node listen; it leads nothing yet. */
+  async #startNode(node: ClusterNode): Promise<Broker> {
     const broker = new Broker(node, this.#parts)
     node.listenPort = await broker.listen({ host: this.#host, port: node.listenPort })
     const advertised = this.#advertised[node.id - 1]
     node.host = advertised?.slice(0, advertised.lastIndexOf(':')) ?? this.#host
     node.port = advertised === undefined ? node.listenPort : Number(advertised.slice(advertised.lastIndexOf(':') + 1))
-    this.#heartbeats.registered(node, broker)
+    return broker
   }
 }
 

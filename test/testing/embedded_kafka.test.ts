@@ -26,4 +26,24 @@ describe('an embedded Kafka', () => {
     await producer.send({ topic: 'greetings', value: 'again' })
     expect(await texts(kafka, 'greetings', 2)).toEqual(['hello', 'again'])
   })
+
+  test('leaves no socket behind', async () => {
+    const embedded = await EmbeddedKafka.start({ brokers: 3 })
+    const kafka = new Kafka({ brokers: embedded.bootstrap.split(',') })
+    await kafka.admin().createTopics([{ topic: 'left', partitionCount: 3 }])
+    const producer = kafka.transactionalProducer({ transactionalId: 'left.0' })
+    const transaction = producer.beginTransaction()
+    await transaction.send({ topic: 'left', value: 'open' })
+    await transaction.prepare()
+    await kafka.close()
+    await embedded.close()
+    await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'))).toEqual([])
+  })
+
+  test('is up at once', async () => {
+    const begin = performance.now()
+    await using embedded = await EmbeddedKafka.start({ brokers: 3 })
+    expect(embedded.brokerIds).toEqual([1, 2, 3])
+    console.info(`three brokers were up after ${(performance.now() - begin).toFixed(1)} ms`)
+  })
 })

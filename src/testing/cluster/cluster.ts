@@ -56,7 +56,8 @@ const partitionsMax = 100_000
 
 export class Cluster {
   readonly runtime: ServerRuntime
-  readonly clusterId: string
+  /** Changes only before the first broker starts, when an earlier run is taken up. */
+  clusterId: string
   readonly settings: Settings
   readonly features: Features
   readonly nodes = new Map<number, ClusterNode>()
@@ -121,10 +122,15 @@ export class Cluster {
     if (validateOnly) created.settings.release()
     this.#addPartitions(created, assignments)
     if (validateOnly) return created
-    this.topics.set(name, created)
-    this.#topicsById.set(created.id, created)
+    this.adopt(created)
     for (const partition of created.partitions) this.#elect(partition)
     return created
+  }
+
+  /** Takes a topic as it is, its leaders included. */
+  adopt(topic: Topic): void {
+    this.topics.set(topic.name, topic)
+    this.#topicsById.set(topic.id, topic)
   }
 
   /** Deletes a topic with everything in it. */

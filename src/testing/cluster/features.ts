@@ -50,6 +50,11 @@ export class Features {
     return [...this.#finalized].filter(([, level]) => level > 0)
   }
 
+  /** All levels, those that are 0 too. */
+  levels(): readonly (readonly [name: string, level: number])[] {
+    return [...this.#finalized]
+  }
+
   level(name: string): number {
     return this.#finalized.get(name) ?? 0
   }

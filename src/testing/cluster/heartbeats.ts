@@ -32,12 +32,18 @@ export class Heartbeats {
     else this.#cluster.followersChanged()
   }
 
-  /** A new life of a node: whatever the last one led is elected anew. */
-  registered(node: ClusterNode, broker: Broker): void {
-    this.#forget(node)
-    if (!node.isFenced) this.#cluster.fence(node)
-    node.broker = broker
-    this.#cluster.unfence(node)
+  /** New lives of nodes: whatever the last ones led is elected anew. */
+  registered(brokers: readonly Broker[]): void {
+    const nodes = brokers.flatMap((broker) => this.#cluster.nodes.get(broker.id) ?? [])
+    for (const node of nodes) {
+      this.#forget(node)
+      if (!node.isFenced) this.#cluster.fence(node)
+    }
+    nodes.forEach((node, i) => {
+      node.broker = brokers[i]
+      node.isFenced = false
+    })
+    for (const node of nodes) this.#cluster.unfence(node)
   }
 
   /** A node says goodbye: others lead at once. */

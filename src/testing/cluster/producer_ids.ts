@@ -6,15 +6,16 @@ const blockSize = 1000n
 
 /** The cluster's side: durable. */
 export class ProducerIdBlocks {
-  #next: bigint
-
-  constructor(next = 0n) {
-    this.#next = next
-  }
+  #next = 0n
 
   /** The first id that was never given to any broker. */
   get next(): bigint {
     return this.#next
+  }
+
+  /** Goes on where another run of the cluster ended. */
+  skipTo(next: bigint): void {
+    this.#next = next
   }
 
   /** The first id of a new block. */

@@ -94,6 +94,18 @@ export class Partition {
     return appended
   }
 
+  /** All durable state, as JSON can have it. */
+  encodeDurable(): Record<string, unknown> {
+    const encoded: Record<string, unknown> = Object.fromEntries(this.#stored)
+    for (const [name, { kind, state }] of this.#durable) encoded[name] = kind.encode(state)
+    return encoded
+  }
+
+  /** Takes what `encodeDurable` answered; it is decoded when its owner asks for it. */
+  decodeDurable(encoded: Readonly<Record<string, unknown>>): void {
+    for (const [name, state] of Object.entries(encoded)) this.#stored.set(name, state)
+  }
+
   /** The durable state of that kind, made at first use. */
   durable<T>(kind: DurableKind<T>): T {
     const known = this.#durable.get(kind.name)

@@ -10,7 +10,13 @@ import { checkedBatch, checkRecords } from './batch_checks.ts'
 import type { BatchLimits } from './batch_checks.ts'
 import { LeaderEpochs } from './leader_epochs.ts'
 import { ProducerStates } from './producer_state.ts'
-import type { AppendOrigin, CompletedTransaction, EndMarker, VerificationGuard } from './producer_state.ts'
+import type {
+  AppendOrigin,
+  CompletedTransaction,
+  EndMarker,
+  StoredProducer,
+  VerificationGuard
+} from './producer_state.ts'
 import { Refusal } from './refusal.ts'
 import { correctMaxTimestamp, indexIntervalBytes, markerIn, producerPart, stampLogAppendTime } from './stored_batch.ts'
 import type { StoredBatch } from './stored_batch.ts'
@@ -33,6 +39,16 @@ export interface Appended {
   readonly logAppendTimeMs: number
   /** The batch had been appended before; nothing was written. */
   readonly isDuplicate: boolean
+}
+
+/** A log outside memory. */
+export interface StoredLog {
+  readonly startOffset: string
+  readonly endOffset: string
+  readonly highWatermark: string
+  readonly leaderEpochs: readonly { readonly epoch: number; readonly startOffset: string }[]
+  readonly producers: readonly StoredProducer[]
+  readonly batches: readonly Uint8Array[]
 }
 
 /** Up to which offset a reader may see. */
@@ -235,10 +251,35 @@ export class PartitionLog {
     this.#aborted.clear()
     this.#unreplicated = []
     this.leaderEpochs.truncateFromEnd(offset)
-    for (const batch of kept) this.#replay(batch)
+    for (const { bytes } of kept) this.#replay(bytes)
     this.#endOffset = offset
     if (this.#highWatermark > offset) this.#highWatermark = offset
     if (this.#startOffset > offset) this.#startOffset = offset
+    this.#unreplicated = this.#unreplicated.filter(({ lastOffset }) => lastOffset >= this.#highWatermark)
+  }
+
+  /** The log as it may be kept outside memory. */
+  store(): StoredLog {
+    return {
+      startOffset: String(this.#startOffset),
+      endOffset: String(this.#endOffset),
+      highWatermark: String(this.#highWatermark),
+      leaderEpochs: this.leaderEpochs
+        .all()
+        .map(({ epoch, startOffset }) => ({ epoch, startOffset: String(startOffset) })),
+      producers: this.producers.store(),
+      batches: this.#batches.map(({ bytes }) => bytes)
+    }
+  }
+
+  /** Fills an empty log with what `store` answered. What follows from its batches is found out again. */
+  restore(stored: StoredLog): void {
+    this.#startOffset = BigInt(stored.startOffset)
+    for (const bytes of stored.batches) this.#replay(bytes)
+    this.producers.restore(stored.producers)
+    this.#endOffset = BigInt(stored.endOffset)
+    for (const { epoch, startOffset } of stored.leaderEpochs) this.leaderEpochs.assign(epoch, BigInt(startOffset))
+    this.#highWatermark = BigInt(stored.highWatermark)
     this.#unreplicated = this.#unreplicated.filter(({ lastOffset }) => lastOffset >= this.#highWatermark)
   }
 
@@ -282,11 +323,11 @@ export class PartitionLog {
   }
 
   /** Takes a batch again that had been appended before, with the state that follows from it. */
-  #replay(stored: StoredBatch): void {
-    const { bytes, baseOffset, leaderEpoch, maxTimestamp } = stored
+  #replay(bytes: Uint8Array): void {
     const batch = RecordBatch.parse(bytes)
-    this.#push(bytes, baseOffset, stored.lastOffset, leaderEpoch, maxTimestamp)
-    this.leaderEpochs.assign(leaderEpoch, baseOffset)
+    const { baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp } = batch
+    this.#push(bytes, baseOffset, lastOffset, partitionLeaderEpoch, maxTimestamp)
+    this.leaderEpochs.assign(partitionLeaderEpoch, baseOffset)
     if (batch.producerId === -1n) return
     const marker = markerIn(batch)
     if (marker !== undefined) this.#complete(this.producers.appendedMarker(marker, baseOffset))

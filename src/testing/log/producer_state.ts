@@ -45,6 +45,18 @@ export interface BatchInfo {
   readonly timestamp: number
 }
 
+/** A producer outside memory. */
+export interface StoredProducer {
+  readonly producerId: string
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+  readonly lastTimestamp: number
+  readonly batches: readonly (Omit<BatchInfo, 'firstOffset' | 'lastOffset'> & {
+    readonly firstOffset: string
+    readonly lastOffset: string
+  })[]
+}
+
 /** What a partition remembers of one producer. */
 export class ProducerEntry {
   readonly producerId: bigint
@@ -231,6 +243,36 @@ export class ProducerStates {
     if (firstOffset === undefined) return undefined
     const lastStableOffset = this.firstOpenOffset ?? offset + 1n
     return { producerId, firstOffset, lastOffset: offset, isAborted: !marker.isCommit, lastStableOffset }
+  }
+
+  /** What is remembered, as it may be kept outside memory. */
+  store(): StoredProducer[] {
+    return Array.from(this.#entries.values(), (entry) => ({
+      producerId: String(entry.producerId),
+      producerEpoch: entry.producerEpoch,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      lastTimestamp: entry.lastTimestamp,
+      batches: entry.batches.map((one) => ({
+        ...one,
+        firstOffset: String(one.firstOffset),
+        lastOffset: String(one.lastOffset)
+      }))
+    }))
+  }
+
+  /** Adds what `store` answered to what the log itself has told. Open transactions are known from the log alone. */
+  restore(stored: readonly StoredProducer[]): void {
+    for (const one of stored) {
+      const entry = this.#entryFor(BigInt(one.producerId))
+      entry.producerEpoch = one.producerEpoch
+      entry.coordinatorEpoch = one.coordinatorEpoch
+      entry.lastTimestamp = one.lastTimestamp
+      entry.batches = one.batches.map((batch) => ({
+        ...batch,
+        firstOffset: BigInt(batch.firstOffset),
+        lastOffset: BigInt(batch.lastOffset)
+      }))
+    }
   }
 
   /** Forgets everything, as before the log is read again. */

@@ -1,0 +1,108 @@
+// An embedded Kafka goes on where it was closed, when it is given a data folder.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka } from 'kafka-once'
+import { EmbeddedKafka } from 'kafka-once/testing'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { batch, idempotent, Site } from './site.ts'
+
+let dataFolder = ''
+
+beforeEach(() => {
+  dataFolder = mkdtempSync(join(tmpdir(), 'kafka-once-data-'))
+})
+
+afterEach(() => rmSync(dataFolder, { recursive: true, force: true }))
+
+describe('a data folder', () => {
+  test('keeps topics, records, producers and settings', async () => {
+    const first = await EmbeddedKafka.start({ dataFolder })
+    const { clusterId } = first.cluster
+    const topic = await (async () => {
+      using site = await Site.open(first.bootstrap)
+      const created = await site.topic({ config: { 'retention.ms': '1234' } })
+      for (let i = 0; i < 3; i++) await site.produce(created, idempotent(900n, 2, i))
+      const partitions = [{ partitionIndex: 0, offset: 2n }]
+      await site.wire.request('DeleteRecords', 2, { topics: [{ name: created.name, partitions }], timeoutMs: 1_000 })
+      return created
+    })()
+    first.setTransactionVersion(1)
+    await first.close()
+
+    await using second = await EmbeddedKafka.start({ dataFolder })
+    expect(second.cluster.clusterId).toBe(clusterId)
+    expect(second.cluster.features.transactionVersion).toBe(1)
+    using site = await Site.open(second.bootstrap)
+    expect(await site.fetch(topic, { offset: 2n })).toMatchObject({
+      errorCode: 0,
+      highWatermark: 3n,
+      logStartOffset: 2n
+    })
+    expect(await site.produce(topic, idempotent(900n, 2, 1))).toMatchObject({ errorCode: 0, baseOffset: 1n })
+    expect(await site.produce(topic, idempotent(900n, 2, 3))).toMatchObject({ errorCode: 0, baseOffset: 3n })
+    expect(second.log(topic.name, 0).leaderEpochs.all()).toEqual([
+      { epoch: 0, startOffset: 2n },
+      { epoch: 2, startOffset: 3n }
+    ])
+    const resources = [{ resourceType: 2, resourceName: topic.name, configurationKeys: ['retention.ms'] }]
+    const { results } = await site.wire.request('DescribeConfigs', 4, { resources })
+    expect(results[0]!.configs).toMatchObject([{ value: '1234', configSource: 1 }])
+  })
+
+  test('keeps a prepared transaction, to be committed in another run', async () => {
+    const first = await EmbeddedKafka.start({ dataFolder })
+    const handle = await (async () => {
+      await using kafka = new Kafka({ brokers: [first.bootstrap] })
+      await kafka.admin().createTopics([{ topic: 'payments', partitionCount: 1 }])
+      const producer = kafka.transactionalProducer({ transactionalId: 'payments.0.0' })
+      const transaction = producer.beginTransaction()
+      await transaction.send({ topic: 'payments', value: 'twelve' })
+      return transaction.prepare()
+    })()
+    expect(first.log('payments', 0)).toMatchObject({ highWatermark: 1n, lastStableOffset: 0n })
+    await first.close()
+
+    await using second = await EmbeddedKafka.start({ dataFolder })
+    expect(second.log('payments', 0)).toMatchObject({ highWatermark: 1n, lastStableOffset: 0n })
+    await using kafka = new Kafka({ brokers: [second.bootstrap] })
+    expect(await kafka.resumeTransaction(handle).commit()).toMatchObject({ kind: 'committed' })
+    await expect.poll(() => second.log('payments', 0).lastStableOffset).toBe(2n)
+  })
+
+  test('spreads leaders again over several brokers', async () => {
+    const first = await EmbeddedKafka.start({ dataFolder, brokers: 3 })
+    using site = await Site.open(first.bootstrap.split(',')[0]!)
+    const topic = await site.topic({ partitions: 3 })
+    const before = [0, 1, 2].map((index) => first.leaderOf(topic.name, index))
+    await first.close()
+    await using second = await EmbeddedKafka.start({ dataFolder, brokers: 3 })
+    expect([0, 1, 2].map((index) => second.leaderOf(topic.name, index))).toEqual(before)
+  })
+
+  test('is written as a whole, also while the cluster runs', async () => {
+    await using kafka = await EmbeddedKafka.start({ dataFolder })
+    using site = await Site.open(kafka.bootstrap)
+    const topic = await site.topic()
+    await site.produce(topic, batch())
+    await kafka.save()
+    await kafka.save()
+    expect(readdirSync(dataFolder)).toEqual(['cluster.snapshot'])
+  })
+
+  test('is refused where it is damaged', async () => {
+    await (await EmbeddedKafka.start({ dataFolder })).close()
+    const file = join(dataFolder, 'cluster.snapshot')
+    const bytes = readFileSync(file)
+    bytes[bytes.length - 3]! ^= 1
+    writeFileSync(file, bytes)
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('is damaged')
+    writeFileSync(file, 'something else')
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('no data of an embedded Kafka')
+  })
+
+  test('is needed for saving', async () => {
+    await using kafka = await EmbeddedKafka.start()
+    await expect(kafka.save()).rejects.toThrow('dataFolder')
+  })
+})
