@@ -38,6 +38,9 @@ export interface ClusterSettings extends PoolSettings {
 // Before Kafka 0.11 there is neither this version nor the record format that everything here relies on.
 const metadataVersionMin = 4
 
+/** Addresses in a message, at most. */
+const addressesShownMax = 3
+
 export class NetworkCluster implements Cluster {
   readonly runtime: Runtime
   readonly logger: Logger
@@ -230,7 +233,9 @@ export class NetworkCluster implements Cluster {
 
   #noConnection(api: ApiName, timeoutMs: number): KafkaError {
     const why = this.#pool.lastFailure
-    const message = `${api} found no connection within ${Math.round(timeoutMs)} ms.`
+    const known = this.#metadata.brokers.length > 0 ? this.#metadata.brokers : this.#settings.bootstrap
+    const addresses = known.slice(0, addressesShownMax).map(addressOf).join(', ')
+    const message = `${api} found no connection to ${addresses} within ${Math.round(timeoutMs)} ms.`
     return new KafkaError('REQUEST_TIMEOUT', why === undefined ? message : `${message} ${why.reason}`, {
       retriable: true,
       api,

@@ -1,6 +1,7 @@
 // What a producer can be told, with the limits of its memory and requests, and how a user's message becomes a record.
 // Names and meanings follow Java's ProducerConfig; sizes end in Max, times in Ms.
-import { checkOptions, value as valueThat, integer, oneOf } from '../options.ts'
+import { KafkaError } from '../errors.ts'
+import { checkOptions, value as valueThat, integer, oneOf, show } from '../options.ts'
 import type { Partitioner } from './partitioner.ts'
 
 const mebibyte = 1024 * 1024
@@ -87,10 +88,22 @@ export function checkProducerOptions(given: ProducerOptions | undefined, what = 
 
 const utf8 = new TextEncoder()
 
-/** Keys and values as bytes. */
-export function toBytes(text: Uint8Array | string | null | undefined): Uint8Array | null {
+/** Keys and values as bytes. `what` says which of them it is. Throws KafkaError INVALID_OPTION for anything else. */
+export function toBytes(text: Uint8Array | string | null | undefined, what = 'key'): Uint8Array | null {
   if (typeof text === 'string') return utf8.encode(text)
-  return text ?? null
+  const bytes = text ?? null
+  mustBeBytes(bytes, what)
+  return bytes
+}
+
+/** Types are forgotten where a program is not checked by TypeScript, and other objects would be written as zeros. */
+export function mustBeBytes(bytes: Uint8Array | null, what: string): void {
+  if (bytes === null || bytes instanceof Uint8Array) return
+  throw wrongField(what, bytes, 'a string, a Uint8Array or null')
+}
+
+export function wrongField(what: string, value: unknown, allowed: string): KafkaError {
+  return new KafkaError('INVALID_OPTION', `The ${what} of a record is ${show(value, false)}, but must be ${allowed}.`)
 }
 
 const noHeaders: readonly (readonly [string, Uint8Array | null])[] = Object.freeze([])
@@ -98,5 +111,9 @@ const noHeaders: readonly (readonly [string, Uint8Array | null])[] = Object.free
 /** The headers of a message as the batch takes them; no array is made where there are none. */
 export function toHeaders(headers: ProducerMessage['headers']): readonly (readonly [string, Uint8Array | null])[] {
   if (headers === undefined || headers.length === 0) return noHeaders
-  return headers.map(([key, headerValue]) => [key, toBytes(headerValue)] as const)
+  if (!Array.isArray(headers)) throw wrongField('headers', headers, 'an array of pairs of a name and a value')
+  return headers.map(([key, headerValue]: readonly [string, Uint8Array | string | null]) => {
+    if (typeof key !== 'string') throw wrongField('name of a header', key, 'a string')
+    return [key, toBytes(headerValue, 'header')] as const
+  })
 }

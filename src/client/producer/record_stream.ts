@@ -9,7 +9,7 @@ import { KafkaError } from '../errors.ts'
 import { Accumulator } from './accumulator.ts'
 import { SendCall } from './batch.ts'
 import { poolOf } from './buffer_pool.ts'
-import { toBytes, toHeaders } from './options.ts'
+import { mustBeBytes, toBytes, toHeaders, wrongField } from './options.ts'
 import type { CheckedProducerOptions, ProducerMessage, RecordMetadata } from './options.ts'
 import { keyPartitioner, StickyPartition } from './partitioner.ts'
 import type { Partitioner } from './partitioner.ts'
@@ -108,6 +108,8 @@ export class RecordStream {
     timestamp = this.cluster.runtime.nowMs()
   ): void | Promise<void> {
     if (this.accumulator.isOverfull) throw overfull()
+    mustBeBytes(key, 'key')
+    mustBeBytes(value, 'value')
     const loading = this.place(this.entry(topic), partition, key, value, headers, timestamp, undefined)
     if (loading !== undefined) return loading
     if (this.accumulator.isFull) return this.room()
@@ -169,6 +171,7 @@ export class RecordStream {
   private entry(topic: string): TopicEntry {
     let entry = this.topics.get(topic)
     if (entry === undefined) {
+      if (typeof topic !== 'string' || topic === '') throw wrongField('topic', topic, 'its name')
       const partitionCount = this.routes.known(topic)?.partitions.length ?? 0
       entry = { topic, sticky: new StickyPartition(), partitionCount, pending: [], loaded: undefined }
       this.topics.set(topic, entry)
@@ -318,7 +321,8 @@ export class RecordStream {
       try {
         const headers = toHeaders(message.headers)
         const key = toBytes(message.key)
-        const value = toBytes(message.value)
+        if (message.value === undefined) throw wrongField('value', undefined, 'a string, a Uint8Array or null')
+        const value = toBytes(message.value, 'value')
         void this.place(this.entry(topic), partition, key, value, headers, timestamp, call)
       } catch (error) {
         // What was taken before goes its way; the rest of the call is refused.

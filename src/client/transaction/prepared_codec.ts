@@ -78,7 +78,9 @@ export function parseForeign(value: unknown): {
 
 /** Whether a handle is one of ours, to be judged by `parsePrepared`. */
 export function isPrepared(handle: PreparedTransaction | ForeignTransaction): handle is PreparedTransaction {
-  return Object.hasOwn(handle, 'format') || Object.hasOwn(handle, 'checksum')
+  const given: unknown = handle
+  if (typeof given !== 'object' || given === null) return false
+  return Object.hasOwn(given, 'format') || Object.hasOwn(given, 'checksum')
 }
 
 const preparedFields: readonly (keyof PreparedTransaction)[] = [

@@ -183,6 +183,28 @@ describe('failing', () => {
     await time.run(producer.send(messages(1)))
   })
 
+  test.each([
+    [{ topic: 'a' }, /value of a record is undefined/],
+    [{ topic: 'a', valeu: 'v' }, /value of a record is undefined/],
+    [{ topic: 'a', value: 5 }, /value of a record is 5, but must be a string, a Uint8Array or null/],
+    [{ topic: 'a', value: [1, 2] }, /value of a record is an array/],
+    [{ topic: 'a', value: 'v', key: {} }, /key of a record is an object/],
+    [
+      { topic: 'a', value: 'v', headers: { name: 'x' } },
+      /headers of a record is an object, but must be an array of pairs/
+    ],
+    [{ topic: 'a', value: 'v', headers: [[5, 'x']] }, /name of a header of a record is 5/],
+    [{ topic: 'a', value: 'v', headers: [['n', 5]] }, /header of a record is 5/],
+    [{ value: 'v' }, /topic of a record is undefined/]
+  ])('what is no record is refused with what was meant: %j', async (given, reason) => {
+    const { time, cluster, producer } = world()
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program without types may call it
+    const error = await failure(time.run(producer.send(given as never)))
+    expect(error).toMatchObject({ code: 'INVALID_OPTION', reason: expect.stringMatching(reason) })
+    expect(await time.run(producer.send({ topic: 'a', partition: 0, value: null }))).toHaveLength(1)
+    expect(cluster.partition('a', 0).batchSizes).toEqual([1])
+  })
+
   test('a record that is not acknowledged in time fails and says whether it may be stored', async () => {
     const { time, cluster, producer } = world({ deliveryTimeoutMs: 500 })
     await time.run(producer.send(messages(1)))

@@ -191,4 +191,11 @@ describe('another client’s transaction', () => {
     for (const one of wrong)
       expect(() => parseForeign(one)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
   })
+
+  test('is refused where it is no object at all', () => {
+    for (const nothing of [null, undefined, 'handle', 7]) {
+      expect(Reflect.apply(isPrepared, undefined, [nothing])).toBe(false)
+      expect(() => parseForeign(nothing)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    }
+  })
 })
