@@ -392,7 +392,7 @@ function tagsWriter(tagged: readonly TaggedCodec[], context: Context): (writer: 
   return (writer, value) => {
     const present: (TaggedCodec | UnknownTag)[] = tagged.filter((codec) => {
       const one = value[codec.name]
-      return one !== undefined && !codec.isDefault(one)
+      return one !== undefined && (!codec.isDefault(one) || (keep && hasUnknownTags(one)))
     })
     const unknown = keep ? value[unknownTags] : undefined
     if (unknown !== undefined) {
@@ -402,6 +402,12 @@ function tagsWriter(tagged: readonly TaggedCodec[], context: Context): (writer: 
     writer.uvarint(present.length)
     for (const one of present) writeTag(writer, value, one)
   }
+}
+
+/** Whether a struct of defaults, or one inside of it, has unknown tags: then it is not left out, as in Java. */
+function hasUnknownTags(value: unknown): boolean {
+  if (!isStruct(value)) return false
+  return (value[unknownTags]?.length ?? 0) > 0 || Object.values(value).some(hasUnknownTags)
 }
 
 function writeTag(writer: Writer, value: Struct, one: TaggedCodec | UnknownTag): void {

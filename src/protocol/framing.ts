@@ -3,6 +3,7 @@
 
 import { apiByKey, apis, type ApiName } from './apis.ts'
 import type { EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
+import { unknownTags, type UnknownTag } from './codec_closure.ts'
 import { compile, type CompileOptions } from './compile.ts'
 import { requestHeaderCodec, responseHeaderCodec } from './header.ts'
 import { ProtocolError } from './protocol_error.ts'
@@ -10,8 +11,13 @@ import { Reader } from './reader.ts'
 import type { Message } from './schema.ts'
 import { Writer } from './writer.ts'
 
+/** Tagged fields of a header, none of which are declared; only with `unknownTags: 'keep'`. */
+interface HeaderTags {
+  readonly [unknownTags]?: readonly UnknownTag[]
+}
+
 /** A request to be sent. */
-export interface RequestFrame<N extends ApiName> {
+export interface RequestFrame<N extends ApiName> extends HeaderTags {
   readonly api: N
   readonly version: number
   readonly correlationId: number
@@ -20,7 +26,7 @@ export interface RequestFrame<N extends ApiName> {
 }
 
 /** A response to be sent. */
-export interface ResponseFrame<N extends ApiName> {
+export interface ResponseFrame<N extends ApiName> extends HeaderTags {
   readonly api: N
   readonly version: number
   readonly correlationId: number
@@ -35,7 +41,7 @@ export type DecodedRequest = {
     readonly correlationId: number
     readonly clientId: string | null
     readonly body: RequestOf<N>
-  }
+  } & HeaderTags
 }[ApiName]
 
 /** What a request begins with, whether or not its API and version are known here. */
@@ -53,9 +59,9 @@ export function encodeRequest<N extends ApiName>(frame: RequestFrame<N>, options
   const { api, version, correlationId, clientId, body } = frame
   const { key, request } = apis[api]
   const codec = compile<Message>(request, version, options)
-  const header = { requestApiKey: key, requestApiVersion: version, correlationId, clientId }
+  const header = withTags({ requestApiKey: key, requestApiVersion: version, correlationId, clientId }, frame)
   return encodeFrame((writer) => {
-    requestHeaderCodec(request, version).encode(writer, header)
+    requestHeaderCodec(request, version, options).encode(writer, header)
     codec.encode(writer, body)
   })
 }
@@ -68,8 +74,9 @@ export function encodeResponse<N extends ApiName>(frame: ResponseFrame<N>, optio
   const { api, version, correlationId, body } = frame
   const { response } = apis[api]
   const codec = compile<Message>(response, version, options)
+  const header = withTags({ correlationId }, frame)
   return encodeFrame((writer) => {
-    responseHeaderCodec(response, version).encode(writer, { correlationId })
+    responseHeaderCodec(response, version, options).encode(writer, header)
     codec.encode(writer, body)
   })
 }
@@ -91,15 +98,15 @@ export function decodeResponse<N extends ApiName>(
   version: number,
   frame: Uint8Array,
   options?: CompileOptions
-): { readonly correlationId: number; readonly body: ResponseOf<N> } {
+): { readonly correlationId: number; readonly body: ResponseOf<N> } & HeaderTags {
   const response: Message = apis[api].response
   const codec = compile(response, version, options)
   const reader = new Reader(frame)
-  const { correlationId } = responseHeaderCodec(response, version).decode(reader)
+  const header = responseHeaderCodec(response, version, options).decode(reader)
   const body = codec.decode(reader)
   reader.expectEnd()
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec is that of the API's response
-  return { correlationId, body: body as ResponseOf<N> }
+  return withTags({ correlationId: header.correlationId, body: body as ResponseOf<N> }, header)
 }
 
 /** The correlation id of a response, from a frame without its size. */
@@ -124,11 +131,21 @@ export function decodeRequest(frame: Uint8Array, options?: CompileOptions): Deco
   if (api === undefined) throw new ProtocolError('UNSUPPORTED_VERSION', `No API has the key ${apiKey}`)
   const codec = compile(api.request, version, options)
   const reader = new Reader(frame)
-  const { correlationId, clientId } = requestHeaderCodec(api.request, version).decode(reader)
+  const header = requestHeaderCodec(api.request, version, options).decode(reader)
+  const { correlationId, clientId } = header
   const body = codec.decode(reader)
   reader.expectEnd()
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec is that of the API's request
-  return { api: api.name, version, correlationId, clientId, body } as DecodedRequest
+  return withTags({ api: api.name, version, correlationId, clientId, body }, header) as DecodedRequest
+}
+
+/** Tags go where they came from: from the header to its frame, and back. */
+function withTags<T extends object>(
+  target: T,
+  source: HeaderTags & { readonly correlationId: number }
+): T & HeaderTags {
+  const tags = source[unknownTags]
+  return tags === undefined ? target : { ...target, [unknownTags]: tags }
 }
 
 export interface FrameSplitterOptions {

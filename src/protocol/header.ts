@@ -2,7 +2,7 @@
 // messages have the later one, save that ApiVersions is always answered under the first, so that a client that does
 // not know the broker yet can read the answer. KIP-482, KIP-511.
 
-import { compile } from './compile.ts'
+import { compile, type CompileOptions } from './compile.ts'
 import { int16, int32, message, string, type Decoded } from './schema.ts'
 import type { Message } from './schema.ts'
 
@@ -29,10 +29,10 @@ export type ResponseHeader = Decoded<typeof ResponseHeader>
 
 const apiVersionsKey = 18
 
-export function requestHeaderCodec(request: Message, version: number) {
-  return compile(RequestHeader, version >= request.flexible ? 2 : 1)
+export function requestHeaderCodec(request: Message, version: number, options?: CompileOptions) {
+  return compile(RequestHeader, version >= request.flexible ? 2 : 1, options)
 }
 
-export function responseHeaderCodec(response: Message, version: number) {
-  return compile(ResponseHeader, version >= response.flexible && response.apiKey !== apiVersionsKey ? 1 : 0)
+export function responseHeaderCodec(response: Message, version: number, options?: CompileOptions) {
+  return compile(ResponseHeader, version >= response.flexible && response.apiKey !== apiVersionsKey ? 1 : 0, options)
 }

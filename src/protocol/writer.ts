@@ -172,17 +172,18 @@ export class Writer {
 
   endSized(mark: number): void {
     const size = this.size - mark
-    const start = this.#position - size
     this.#openSizedParts--
     let prefix = 1
     for (let rest = size; rest > 0x7f; rest >>>= 7) prefix++
-    if (prefix > 1) {
-      this.#reserve(prefix - 1)
-      this.#chunk.copyWithin(start + prefix - 1, start, start + size)
-    }
-    this.#position = start - 1
-    this.uvarint(size)
-    this.#position = start - 1 + prefix + size
+    // Reserving may move everything to another chunk, and `uvarint` would reserve too much in front of the part.
+    if (prefix > 1) this.#reserve(prefix - 1)
+    const end = this.#position
+    const start = end - size
+    if (prefix > 1) this.#chunk.copyWithin(start, start - prefix + 1, end - prefix + 1)
+    let position = start - prefix
+    let rest = size
+    for (; rest > 0x7f; rest >>>= 7) this.#view.setUint8(position++, (rest & 0x7f) | 0x80)
+    this.#view.setUint8(position, rest)
   }
 
   /** Overwrites four bytes of the first chunk that were written at `position`. */
