@@ -9,3 +9,17 @@ export type {
   ControlPlan,
   ControlRegistration
 } from './cluster/controls.ts'
+export type { PartitionLog } from './log/partition_log.ts'
+export type { Marker, MarkerFate } from './transaction/marker_control.ts'
+export { transactionLog } from './transaction/transaction_log.ts'
+export type { TransactionEntry } from './transaction/entry.ts'
+export { Chance } from './simulation/chance.ts'
+export type { DiskCall, DiskFault } from './simulation/disk.ts'
+export { Injector } from './simulation/injector.ts'
+export type { ApplyFault, Fault, FaultSite, Trigger } from './simulation/injector.ts'
+export type { Exchange, FrameFate } from './simulation/link.ts'
+export type { Latency } from './simulation/network.ts'
+export type { LifeState, VirtualProcess } from './simulation/process.ts'
+export { simulate, StuckError } from './simulation/simulate.ts'
+export type { SimulateOptions, SimulationRun } from './simulation/simulate.ts'
+export type { Spawned, World, WorldOptions, WorldWatcher } from './simulation/world.ts'

@@ -96,6 +96,22 @@ export async function scanPartition(
   })
 }
 
+/** What is known of a partition whose batches are at hand. */
+export interface PartitionPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly logStartOffset: bigint
+  readonly endOffset: bigint
+  readonly lastStableOffset: bigint
+}
+
+/** The same for batches that need not be fetched, none of them compressed. */
+export function scanBatches(place: PartitionPlace, batches: Iterable<RecordBatch>): PartitionScan {
+  const scanner = new Scanner(place.partition)
+  for (const batch of batches) scanner.take(batch, place.logStartOffset)
+  return { ...place, ...scanner.result() }
+}
+
 /**
  * What a reader that sees only committed data gets now: data outside transactions and of committed ones, up to the first
  * transaction that is still open; by partition, then offset.

@@ -3,6 +3,7 @@
 // takes scans, and is itself judged in judge.test.ts.
 import { committedRecords } from '../broker/log_scan.ts'
 import type { PartitionScan, TransactionScan } from '../broker/log_scan.ts'
+import type { Checkpoint } from 'kafka-once/exactlyonce'
 import { fold, nothingFolded, parseFolded } from './fold.ts'
 import type { Folded } from './fold.ts'
 import type { ToldVerdict, VerdictPartition } from './orders.ts'
@@ -59,6 +60,27 @@ function compare(expected: readonly Folded[], found: readonly (Folded | undefine
 function foldAll(scan: PartitionScan | undefined): Folded[] {
   let folded = nothingFolded
   return textsOf(scan).map((text) => (folded = fold(folded, text)))
+}
+
+/** The state in a checkpoint must be the fold of the whole input. */
+export function auditState(checkpoint: Checkpoint | undefined, input: readonly PartitionScan[]): string[] {
+  const subtasks = checkpoint?.operators.get('folding') ?? []
+  const elementsOf = (list: string) => subtasks.flatMap((subtask) => subtask.get(list)?.elements ?? [])
+  const total = elementsOf('totals').reduce<number>((sum, share) => sum + Number(share), 0)
+  const wrong: string[] = []
+  let expectedTotal = 0
+  for (const scan of input) {
+    const expected = finalState(scan)
+    expectedTotal += expected.count
+    if (expected.count === 0) continue
+    const known = elementsOf('partitions').map((element) => JSON.stringify(element))
+    const wanted = JSON.stringify({ partition: scan.partition, ...expected })
+    if (!known.includes(wanted)) wrong.push(`the state lacks ${wanted}: ${known.join(' ')}`)
+  }
+  if (total !== expectedTotal) {
+    wrong.push(`the totals in the state add up to ${total}, and should be ${expectedTotal}`)
+  }
+  return wrong
 }
 
 /** The state after all records. */

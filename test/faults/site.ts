@@ -13,7 +13,7 @@ import type { PartitionScan } from '../broker/log_scan.ts'
 import { createTopic } from '../broker/probe.ts'
 import { Wire } from '../broker/wire.ts'
 import { Feeder } from './feeder.ts'
-import { auditTransactions, auditVerdicts, finalState, findingNames, judgeOutput } from './judge.ts'
+import { auditState, auditTransactions, auditVerdicts, findingNames, judgeOutput } from './judge.ts'
 import type { OutputFindings } from './judge.ts'
 import type { FaultOrder, PipelineSettings, ToldVerdict } from './orders.ts'
 import { patienceMs, Pipeline } from './pipeline.ts'
@@ -158,7 +158,7 @@ export class Site {
       ...verdicts.wrong,
       ...auditTransactions(all),
       ...(await this.#leftovers()),
-      ...(await this.#wrongState(input))
+      ...auditState(await this.newestCheckpoint(), input)
     ]
     return { outputs: findings, verdicts: verdicts.checked, startMs, faults }
   }
@@ -226,25 +226,6 @@ export class Site {
       )
     )
     return [...ongoing, ...open]
-  }
-
-  /** The state in the last checkpoint must be the fold of the whole input. */
-  async #wrongState(input: readonly PartitionScan[]): Promise<string[]> {
-    const subtasks = (await this.newestCheckpoint())?.operators.get('folding') ?? []
-    const elementsOf = (list: string) => subtasks.flatMap((subtask) => subtask.get(list)?.elements ?? [])
-    const total = elementsOf('totals').reduce<number>((sum, share) => sum + Number(share), 0)
-    const wrong: string[] = []
-    let expectedTotal = 0
-    for (const scan of input) {
-      const expected = finalState(scan)
-      expectedTotal += expected.count
-      const known = elementsOf('partitions').map((element) => JSON.stringify(element))
-      const wanted = JSON.stringify({ partition: scan.partition, ...expected })
-      if (!known.includes(wanted)) wrong.push(`the state lacks ${wanted}: ${known.join(' ')}`)
-    }
-    if (total !== expectedTotal)
-      wrong.push(`the totals in the state add up to ${total}, and should be ${expectedTotal}`)
-    return wrong
   }
 }
 

@@ -2,7 +2,7 @@
 // link, which fails where that name is taken; then the folder is flushed. So a name that is there has whole content, and
 // nothing is ever replaced. Files are readable by their owner alone: what they hold can commit transactions.
 import { dirname, join, resolve } from 'node:path'
-import type { Runtime } from '../../runtime/index.ts'
+import type { Files, Runtime } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import { checkFileStorageOptions } from '../options.ts'
 import type { FileStorageOptions } from '../options.ts'
@@ -15,6 +15,8 @@ import type { CheckpointStorage, CheckpointStore, StorageContext } from './stora
 /** Room for the head of a file besides its content. */
 const headBytesMax = 1024
 const temporaryPrefix = 'tmp-'
+/** How a folder that this user cannot have made refuses to be flushed. */
+const othersFolder: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS', 'EINVAL']
 
 /**
  * Keeps the checkpoints of one job as files in `directory`, which is created where it is missing.
@@ -28,7 +30,7 @@ export function fileCheckpointStorage(directory: string, options?: FileStorageOp
       const { files } = context.runtime
       await ioOf(`create ${folder}`, async () => {
         await files.mkdir(folder, 0o700)
-        await files.syncFolder(dirname(folder))
+        await syncAncestors(files, folder)
       })
       const lock = checked.lock === 'none' ? undefined : await ioOf('lock', () => lockFolder(context.runtime, folder))
       const blobs = new FileBlobs(context.runtime, folder, lock, checked.checkpointBytesMax + headBytesMax)
@@ -122,6 +124,23 @@ class FileBlobs implements Blobs {
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false
       throw error
+    }
+  }
+}
+
+/**
+ * Makes the name of a folder safe, and those of all folders above it: `mkdir` may have made any of them, in this start or
+ * in one that was cut short. What lies far above may belong to somebody else and be closed to us.
+ */
+async function syncAncestors(files: Files, folder: string): Promise<void> {
+  const parent = dirname(folder)
+  await files.syncFolder(parent)
+  for (let at = parent; at !== dirname(at);) {
+    at = dirname(at)
+    try {
+      await files.syncFolder(at)
+    } catch (error) {
+      if (!othersFolder.includes(codeOf(error))) throw error
     }
   }
 }

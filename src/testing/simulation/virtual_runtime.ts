@@ -61,7 +61,7 @@ export function virtualRuntime(parts: RuntimeParts): ServerRuntime {
       })
     },
     listen: (options, accept) => later(parts, () => network.listen(process, options, accept), otherThreadMs),
-    files: new VirtualFiles(parts),
+    files: virtualFiles(parts),
     process: process.identity,
     isAlive: (identity) => later(parts, () => parts.isAlive(identity), fileMs),
     gunzip: (bytes, bytesMax) => later(parts, () => gunzipNow(bytes, bytesMax), otherThreadMs),
@@ -112,68 +112,13 @@ function later<T>({ process, queue }: RuntimeParts, action: () => T, delayMs: nu
 }
 
 /** File calls of one process. One that dies during a call has done it, or has not, or has written a part. */
-class VirtualFiles implements Files {
-  readonly #parts: RuntimeParts
-
-  constructor(parts: RuntimeParts) {
-    this.#parts = parts
-  }
-
-  mkdir(path: string): Promise<void> {
-    return this.#call('mkdir', () => this.#parts.disk.mkdir(path))
-  }
-
-  list(path: string): Promise<string[]> {
-    return this.#call('list', () => this.#parts.disk.list(path))
-  }
-
-  read(path: string, bytesMax: number): Promise<Uint8Array> {
-    return this.#call('read', () => this.#parts.disk.read(path, bytesMax))
-  }
-
-  async create(path: string): Promise<FileHandle> {
-    const file = await this.#call('create', () => this.#parts.disk.create(path))
-    return {
-      write: (bytes) => {
-        const copy = bytes.slice()
-        return this.#call(
-          'write',
-          () => file.write(copy),
-          () => this.#tear(file, copy)
-        )
-      },
-      sync: () => this.#call('sync', () => file.sync()),
-      close: () => this.#call('close', () => file.close())
-    }
-  }
-
-  link(from: string, to: string): Promise<void> {
-    return this.#call('link', () => this.#parts.disk.link(from, to))
-  }
-
-  rename(from: string, to: string): Promise<void> {
-    return this.#call('rename', () => this.#parts.disk.rename(from, to))
-  }
-
-  remove(path: string): Promise<void> {
-    return this.#call('remove', () => this.#parts.disk.remove(path))
-  }
-
-  syncFolder(path: string): Promise<void> {
-    return this.#call('syncFolder', () => this.#parts.disk.syncFolder(path))
-  }
-
-  #tear(file: OpenFile, bytes: Uint8Array): void {
-    file.tear(bytes, this.#parts.chance.between(0, bytes.length))
-  }
-
-  #call<T>(call: string, effect: () => T, onlyPart: () => unknown = () => undefined): Promise<T> {
-    const { process, queue, network, chance } = this.#parts
-    network.calls(process, `files.${call}`)
+function virtualFiles({ process, queue, network, chance, disk }: RuntimeParts): Files {
+  const run = <T>(name: string, effect: () => T, onlyPart: () => unknown = () => undefined): Promise<T> => {
+    network.calls(process, `files.${name}`)
     return new Promise((resolve, reject) => {
       process.whenRunning(() => {
         const underWay: UnderWay = {
-          onDeath: () => {
+          onDeath() {
             try {
               chance.pick([effect, onlyPart, () => undefined])()
             } catch {
@@ -182,21 +127,39 @@ class VirtualFiles implements Files {
           }
         }
         process.underWay.add(underWay)
-        queue.after(
-          chance.is(0.05) ? chance.within(fileMs, slowFileMs) : chance.within(0, fileMs),
-          'io',
-          process,
-          () => {
-            process.underWay.delete(underWay)
-            try {
-              resolve(effect())
-            } catch (error) {
-              reject(error)
-            }
+        const delayMs = chance.is(0.05) ? chance.within(fileMs, slowFileMs) : chance.within(0, fileMs)
+        queue.after(delayMs, 'io', process, () => {
+          process.underWay.delete(underWay)
+          try {
+            resolve(effect())
+          } catch (error) {
+            reject(error)
           }
-        )
+        })
       })
-      network.called(process, `files.${call}`)
+      network.called(process, `files.${name}`)
     })
   }
+  const handleOf = (file: OpenFile): FileHandle => ({
+    write(bytes) {
+      const copy = bytes.slice()
+      return run(
+        'write',
+        () => file.write(copy),
+        () => file.tear(copy, chance.between(0, copy.length))
+      )
+    },
+    sync: () => run('sync', () => file.sync()),
+    close: () => run('close', () => file.close())
+  })
+  return Object.freeze({
+    mkdir: (path) => run('mkdir', () => disk.mkdir(path)),
+    list: (path) => run('list', () => disk.list(path)),
+    read: (path, bytesMax) => run('read', () => disk.read(path, bytesMax)),
+    create: async (path) => handleOf(await run('create', () => disk.create(path))),
+    link: (from, to) => run('link', () => disk.link(from, to)),
+    rename: (from, to) => run('rename', () => disk.rename(from, to)),
+    remove: (path) => run('remove', () => disk.remove(path)),
+    syncFolder: (path) => run('syncFolder', () => disk.syncFolder(path))
+  } satisfies Files)
 }

@@ -1,0 +1,180 @@
+// The simulated Kafka of one run, and what faults do to it. Owns nothing of the programs.
+import { EmbeddedKafka, transactionLog } from 'kafka-once/testing'
+import type { PartitionLog, ServerRuntime, World } from 'kafka-once/testing'
+import { RecordBatch, RecordBatchBuilder } from 'kafka-once/protocol'
+import { scanBatches } from '../broker/log_scan.ts'
+import type { PartitionScan } from '../broker/log_scan.ts'
+import type { Action, Shape } from './plan.ts'
+
+const internalPartitions = '3'
+const endings = ['PrepareCommit', 'PrepareAbort', 'Ongoing']
+
+export class ClusterSite {
+  readonly kafka: EmbeddedKafka
+  readonly #world: World
+  readonly #runtime: ServerRuntime
+  readonly #rules = new Set<Disposable>()
+
+  private constructor(world: World, runtime: ServerRuntime, kafka: EmbeddedKafka) {
+    this.#world = world
+    this.#runtime = runtime
+    this.kafka = kafka
+  }
+
+  static async start(world: World, shape: Shape, topics: readonly string[]): Promise<ClusterSite> {
+    const { runtime } = world.spawn('brokers', 'brokers')
+    const kafka = await EmbeddedKafka.start({
+      brokers: shape.brokers,
+      runtime,
+      transactionVersion: shape.transactionVersion,
+      config: {
+        'offsets.topic.num.partitions': internalPartitions,
+        'transaction.state.log.num.partitions': internalPartitions,
+        'broker.session.timeout.ms': '100',
+        'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500'
+      }
+    })
+    kafka.cluster.transactions.loadMs = shape.loadMs
+    for (const name of topics) {
+      kafka.cluster.createTopic({ name, partitionCount: shape.partitions, replicationFactor: shape.brokers })
+    }
+    const site = new ClusterSite(world, runtime, kafka)
+    if (shape.markerMs > 0) site.#delayMarkers(shape.markerMs)
+    return site
+  }
+
+  /** Appends records to a partition as a leader does, whatever state the brokers are in. */
+  feed(topic: string, partition: number, texts: readonly string[]): void {
+    const builder = new RecordBatchBuilder()
+    const nowMs = this.#runtime.nowMs()
+    for (const text of texts) builder.append(null, Buffer.from(text), [], nowMs)
+    this.kafka.cluster.partition(topic, partition)?.append(builder.finishPlain(), { origin: 'client', nowMs })
+  }
+
+  partitionsOf(topic: string): number {
+    return this.kafka.cluster.topics.get(topic)?.partitions.length ?? 0
+  }
+
+  /** Whole partitions as they lie in the log. */
+  scan(topic: string): PartitionScan[] {
+    const scans: PartitionScan[] = []
+    for (let partition = 0; partition < this.partitionsOf(topic); partition++) {
+      scans.push(scanLog(topic, partition, this.kafka.log(topic, partition)))
+    }
+    return scans
+  }
+
+  /** What is not at its end, by the coordinators' logs and by the partitions. */
+  leftovers(): string[] {
+    const found: string[] = []
+    for (const topic of this.kafka.cluster.topics.values()) {
+      for (const partition of topic.partitions) {
+        const where = `${topic.name}-${partition.index}`
+        const first = partition.log.producers.firstOpenOffset
+        if (first !== undefined) found.push(`a transaction is open in ${where} from offset ${first} on`)
+        if (topic.name !== '__transaction_state') continue
+        for (const { transactionalId, state } of partition.durable(transactionLog).values()) {
+          if (endings.includes(state)) found.push(`${transactionalId} is left ${state}`)
+        }
+      }
+    }
+    return found
+  }
+
+  /** Does to the cluster what a plan says; false where the action is none of its. */
+  apply(action: Action): boolean {
+    switch (action.do) {
+      case 'killBroker':
+        void this.#killBroker(this.#brokerId(action.broker), action.downMs)
+        return true
+      case 'pauseBroker':
+        this.#pauseBroker(this.#brokerId(action.broker), action.forMs)
+        return true
+      case 'moveLeaders':
+        this.#move(action.broker, () => true)
+        return true
+      case 'moveCoordinator':
+        this.#move(action.broker, (name) => {
+          return name === (action.of === 'group' ? '__consumer_offsets' : '__transaction_state')
+        })
+        return true
+      case 'markers':
+        this.#spoilMarkers(action.fate, action.forMs, action.nth)
+        return true
+      case 'setVersion':
+        this.kafka.setTransactionVersion(action.version)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Everything runs again, and no marker is held back. */
+  async heal(): Promise<void> {
+    for (const rule of this.#rules) rule[Symbol.dispose]()
+    this.#rules.clear()
+    this.kafka.resume()
+    await this.kafka.start()
+  }
+
+  portOf(index: number): number {
+    return this.kafka.cluster.nodes.get(this.#brokerId(index))?.port ?? 0
+  }
+
+  #brokerId(index: number): number {
+    const ids = this.kafka.brokerIds
+    return ids[index % ids.length] ?? 1
+  }
+
+  #later(delayMs: number, action: () => void): void {
+    this.#runtime.setTimer(delayMs, action)
+  }
+
+  async #killBroker(id: number, downMs: number): Promise<void> {
+    if (!this.kafka.isRunning(id)) return
+    this.#world.tell(`broker ${id} is killed`)
+    await this.kafka.kill(id)
+    this.#later(downMs, () => void this.kafka.start(id))
+  }
+
+  #pauseBroker(id: number, forMs: number): void {
+    if (!this.kafka.isRunning(id)) return
+    this.#world.tell(`broker ${id} is paused`)
+    this.kafka.pause(id)
+    this.#later(forMs, () => {
+      this.#world.tell(`broker ${id} goes on`)
+      this.kafka.resume(id)
+    })
+  }
+
+  #move(index: number, isMeant: (topic: string) => boolean): void {
+    const { cluster } = this.kafka
+    const id = this.#brokerId(index)
+    for (const topic of cluster.topics.values()) {
+      if (!isMeant(topic.name)) continue
+      for (const partition of topic.partitions) cluster.moveLeader(partition, id)
+    }
+  }
+
+  #delayMarkers(afterMs: number): void {
+    this.kafka.cluster.transactions.markers.add(({ partition }) => ({ afterMs: afterMs * (1 + (partition % 2)) }))
+  }
+
+  #spoilMarkers(fate: 'skip' | 'hold', forMs: number, nth: number): void {
+    let count = 0
+    const rule = this.kafka.cluster.transactions.markers.add(() => (++count % nth === 0 ? fate : undefined))
+    this.#rules.add(rule)
+    this.#later(forMs, () => {
+      if (this.#rules.delete(rule)) rule[Symbol.dispose]()
+    })
+  }
+}
+
+function scanLog(topic: string, partition: number, log: PartitionLog): PartitionScan {
+  const { startOffset: logStartOffset, endOffset, lastStableOffset } = log
+  const place = { topic, partition, logStartOffset, endOffset, lastStableOffset }
+  return scanBatches(
+    place,
+    log.batches.map(({ bytes }) => RecordBatch.parse(bytes))
+  )
+}

@@ -1,0 +1,84 @@
+// Owns what runs have reached: which faults at which places, in which state of the job, and which error codes brokers
+// answered afterwards. A seed that adds nothing here has shown little.
+import { apiByKey, decodeResponse, errorByCode } from 'kafka-once/protocol'
+import type { ApiName } from 'kafka-once/protocol'
+import type { Exchange, VirtualProcess, WorldWatcher } from 'kafka-once/testing'
+import type { PipelineEvent } from '../faults/orders.ts'
+import { transactionalApis } from './plan.ts'
+
+const decoded = new Set<ApiName>([...transactionalApis, 'FindCoordinator'])
+const noPlace = 'the beginning'
+
+export class Coverage {
+  /** Place, state of the job, and error code, with how often they met. */
+  readonly met = new Map<string, number>()
+  requests = 0
+  /** The last place where something went wrong. */
+  #place = noPlace
+  #at = ''
+  readonly #states = new Map<VirtualProcess, string>()
+
+  /** A new run. */
+  begin(): void {
+    this.requests = 0
+    this.#place = noPlace
+    this.#states.clear()
+  }
+
+  /** Something goes wrong, at the place that was passed last. */
+  fault(what: string): void {
+    this.#place = `${what} at ${this.#at}`
+  }
+
+  told(process: VirtualProcess, { event }: PipelineEvent): void {
+    if (event === 'started') this.#states.set(process, 'running')
+    if (event === 'restarting') this.#states.set(process, 'restarting')
+  }
+
+  /** Sees what the injector sees, first. */
+  around(inner: WorldWatcher): WorldWatcher {
+    return {
+      fateOf: (exchange) => {
+        const api = apiByKey(exchange.apiKey)?.name
+        if (exchange.direction === 'request') this.requests++
+        else if (api !== undefined && decoded.has(api)) this.#responded(exchange, api)
+        this.#at = `${exchange.direction} ${api ?? 'unknown'}`
+        return inner.fateOf(exchange)
+      },
+      calls: (process, call) => {
+        this.#at = call
+        inner.calls(process, call)
+      },
+      called: (process, call) => {
+        this.#at = call
+        inner.called(process, call)
+      },
+      passes: (process, point) => {
+        this.#at = point
+        return inner.passes(process, point)
+      }
+    }
+  }
+
+  #responded({ link, version, bytes }: Exchange, api: ApiName): void {
+    const codes = new Set<number>()
+    collect(decodeResponse(api, version, bytes.subarray(4)).body, codes)
+    for (const code of codes) {
+      const state = this.#states.get(link.client.process) ?? 'starting'
+      const key = `${this.#place} | ${state} | ${api} ${errorByCode(code).name}`
+      this.met.set(key, (this.met.get(key) ?? 0) + 1)
+    }
+  }
+}
+
+function collect(value: unknown, codes: Set<number>): void {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
+  if (Array.isArray(value)) {
+    for (const one of value) collect(one, codes)
+    return
+  }
+  for (const [name, one] of Object.entries(value)) {
+    if (name === 'errorCode' && typeof one === 'number' && one !== 0) codes.add(one)
+    else if (typeof one === 'object') collect(one, codes)
+  }
+}

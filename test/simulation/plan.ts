@@ -1,0 +1,100 @@
+// What one seed stands for: the shape of a run, and the faults that happen in it, as data. A plan can be printed, read,
+// run again, and made smaller by leaving faults out.
+import type { ApiName } from 'kafka-once/protocol'
+import type { DiskCall, DiskFault, Fault, FrameFate, Latency } from 'kafka-once/testing'
+
+/** What goes wrong. Brokers are named by their place in the list of all, or as the one that a frame goes to. */
+export type Action =
+  | FrameFate
+  /** With `power`, the whole machine. Somebody starts the program again after `downMs`. */
+  | { readonly do: 'kill'; readonly power: boolean; readonly downMs: number }
+  /** Where `successorMs` is given, another process is started so long after the pause. */
+  | { readonly do: 'pause'; readonly forMs: number; readonly successorMs: number | undefined }
+  /** The call throws. */
+  | { readonly do: 'fail' }
+  | { readonly do: 'start' }
+  | { readonly do: 'stop' }
+  | { readonly do: 'part'; readonly broker: number; readonly forMs: number }
+  | { readonly do: 'killBroker'; readonly broker: number; readonly downMs: number }
+  | { readonly do: 'pauseBroker'; readonly broker: number; readonly forMs: number }
+  | { readonly do: 'moveLeaders'; readonly broker: number }
+  | { readonly do: 'moveCoordinator'; readonly of: 'group' | 'transaction'; readonly broker: number }
+  /** Markers for every n-th partition are left out, or come late. */
+  | { readonly do: 'markers'; readonly fate: 'skip' | 'hold'; readonly forMs: number; readonly nth: number }
+  | { readonly do: 'disk'; readonly call: DiskCall; readonly fault: DiskFault; readonly forMs: number }
+  | { readonly do: 'clock'; readonly ms: number }
+  | { readonly do: 'setVersion'; readonly version: 0 | 1 | 2 }
+  | { readonly do: 'addPartitions' }
+
+export type PlannedFault = Fault<Action>
+
+/** How the world of a run looks. */
+export interface Shape {
+  readonly brokers: 1 | 3
+  readonly transactionVersion: 0 | 1 | 2
+  readonly partitions: number
+  readonly outputs: number
+  readonly parallelism: number
+  readonly concurrentMax: number
+  readonly intervalMs: number
+  readonly checkpointTimeoutMs: number
+  readonly transactionTimeoutMs: number
+  readonly lingerMs: number
+  readonly lock: 'pid' | 'none'
+  readonly latency: Latency
+  /** How long markers take on top, milliseconds. */
+  readonly markerMs: number
+  /** How long a transaction coordinator loads. */
+  readonly loadMs: number
+  /** The epoch that transactional ids begin with. */
+  readonly firstEpoch: number
+  readonly batches: number
+  readonly batchRecords: number
+  readonly feedMs: number
+  /** Whether somebody reads the output meanwhile. */
+  readonly isRead: boolean
+  /** After so long nothing goes wrong any more. */
+  readonly healMs: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly profile: string
+  readonly shape: Shape
+  readonly faults: readonly PlannedFault[]
+}
+
+/** The points of the engine and the client, in the order of one checkpoint and of a recovery. */
+export const points = [
+  'checkpoint.beforeBarrier',
+  'checkpoint.barrierPassed',
+  'transaction.flush',
+  'checkpoint.preCommitted',
+  'store.torn',
+  'store.written',
+  'checkpoint.durable',
+  'transaction.beforeEndTxn',
+  'transaction.endTxnAnswered',
+  'checkpoint.proven',
+  'recovery.loaded',
+  'recovery.settled',
+  'recovery.fenced',
+  'recovery.verified',
+  'recovery.began'
+] as const
+
+/** Requests that exactly-once hangs on. */
+export const transactionalApis: readonly ApiName[] = [
+  'InitProducerId',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
+  'Produce',
+  'TxnOffsetCommit',
+  'EndTxn',
+  'OffsetFetch',
+  'OffsetCommit',
+  'DescribeProducers',
+  'DescribeTransactions',
+  'ListTransactions',
+  'WriteTxnMarkers'
+]
