@@ -3,11 +3,12 @@
 import { startBroker } from './broker.ts'
 import type { BrokerOptions } from './broker.ts'
 import { startContainer } from './container.ts'
+import { startEmbeddedBroker } from './embedded.ts'
 import { findJars } from './jars.ts'
 import { askBroker } from './probe.ts'
 
 export interface FoundKafka {
-  readonly via: 'brokers' | 'container' | 'jars'
+  readonly via: 'brokers' | 'container' | 'jars' | 'embedded'
   /** `host:port`, more than one with commas. */
   readonly bootstrap: string
   /** Stops what was started; nothing for brokers that KAFKA_BROKERS names. */
@@ -34,7 +35,7 @@ export type Purpose = 'tests' | 'demo' | 'bench'
 const forcedPullTimeoutMs = 300_000
 const optionalPullTimeoutMs = 60_000
 
-/** Finds or starts a real Kafka. `KAFKA_VIA=jars|container` forces one of the two; KAFKA_BROKERS wins over both. */
+/** Finds or starts a real Kafka. `KAFKA_VIA=jars|container|embedded` forces one; KAFKA_BROKERS wins over all. */
 export async function findKafka(purpose: Purpose, options: FindOptions = {}): Promise<FoundKafka | NoKafka> {
   const say = options.say ?? ((line: string) => console.log(line))
   const outcome = await search(purpose, options)
@@ -51,9 +52,10 @@ async function search(purpose: Purpose, options: FindOptions): Promise<Outcome> 
   const brokers = process.env['KAFKA_BROKERS']
   if (brokers !== undefined && brokers !== '') return named(brokers)
   const via = process.env['KAFKA_VIA'] ?? ''
-  if (!['', 'jars', 'container'].includes(via)) {
-    return none(`KAFKA_VIA is '${via}', but only 'jars' and 'container' are meant`)
+  if (!['', 'jars', 'container', 'embedded'].includes(via)) {
+    return none(`KAFKA_VIA is '${via}', but only 'jars', 'container' and 'embedded' are meant`)
   }
+  if (via === 'embedded') return embedded(options)
   const reasons: string[] = []
   if (via !== 'jars') {
     const found = await container(options, via === 'container' ? forcedPullTimeoutMs : optionalPullTimeoutMs)
@@ -88,6 +90,13 @@ async function container(options: FindOptions, pullTimeoutMs: number): Promise<O
   if ('reason' in started) return started.reason
   const kafka: FoundKafka = { via: 'container', bootstrap: started.bootstrap, stop: () => started.stop() }
   return { line: `kafka: ${started.image} in a container at ${started.bootstrap}`, kafka }
+}
+
+async function embedded(options: FindOptions): Promise<Outcome> {
+  const broker = await startEmbeddedBroker(options.config === undefined ? {} : { config: options.config })
+  const stop = async (): Promise<void> => broker[Symbol.asyncDispose]()
+  const kafka: FoundKafka = { via: 'embedded', bootstrap: broker.bootstrap, stop }
+  return { line: `kafka: the embedded one, in this process, at ${broker.bootstrap}`, kafka }
 }
 
 async function jars(purpose: Purpose, options: FindOptions): Promise<Outcome | string> {

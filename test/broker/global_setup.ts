@@ -2,6 +2,7 @@
 // the one broker that suites share. Suites that kill a broker start their own.
 import type { TestProject } from 'vitest/node'
 import { buildPrograms } from './build_programs.ts'
+import { isEmbeddedRun, needsRealKafka } from './embedded.ts'
 import { findKafka } from './find.ts'
 import { findJars } from './jars.ts'
 
@@ -13,15 +14,19 @@ declare module 'vitest' {
     kafkaMissing: string
     /** Why no broker can be started from jars; empty where it can. */
     jarsMissing: string
+    /** Why no broker can be started; empty where one can, if only an embedded one. */
+    brokersMissing: string
   }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [, jars] = await Promise.all([buildPrograms(), findJars()])
+  const [, jars] = await Promise.all([buildPrograms(), isEmbeddedRun() ? { reason: needsRealKafka } : findJars()])
   const kafka = await findKafka('tests')
   project.provide('kafkaBootstrap', kafka.via === 'none' ? '' : kafka.bootstrap)
   project.provide('kafkaMissing', kafka.via === 'none' ? kafka.reason : '')
-  project.provide('jarsMissing', 'reason' in jars ? jars.reason : '')
+  const reason = 'reason' in jars ? jars.reason : ''
+  project.provide('jarsMissing', isEmbeddedRun() ? needsRealKafka : reason)
+  project.provide('brokersMissing', isEmbeddedRun() ? '' : reason)
   return async () => {
     if (kafka.via !== 'none') await kafka.stop()
   }

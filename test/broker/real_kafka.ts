@@ -10,7 +10,14 @@ export function describeKafka(name: string, suite: (kafka: { readonly bootstrap:
   else describe.skip(notRun(name, missing), body)
 }
 
-/** Declares a suite that starts brokers of its own with `startBroker`. */
+/** Declares a suite that starts brokers of its own with `startBroker`, for which an embedded one will do. */
+export function describeBrokers(name: string, suite: () => void): void {
+  const missing = inject('brokersMissing')
+  if (missing === '') describe(name, suite)
+  else describe.skip(notRun(name, missing), suite)
+}
+
+/** Declares a suite that needs Apache Kafka's own jars: its classes, older versions of it, processes to kill. */
 export function describeJars(name: string, suite: () => void): void {
   const missing = inject('jarsMissing')
   if (missing === '') describe(name, suite)

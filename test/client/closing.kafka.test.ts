@@ -2,12 +2,12 @@
 import { Kafka } from 'kafka-once'
 import { expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { createTopic } from '../broker/probe.ts'
 
 const topic = 'closing'
 
-describeJars('a client whose broker does not answer', () => {
+describeBrokers('a client whose broker does not answer', () => {
   test('gives up what is under way when the signal of close aborts', { timeout: 60_000 }, async () => {
     await using broker = await startBroker()
     expect(await createTopic(broker.bootstrap, { name: topic, partitions: 1 })).toBe(0)

@@ -4,7 +4,7 @@ import { fetchGroupOffsets, Kafka, KafkaError, supportsRequireStable } from '../
 import type { ApiName } from '../../src/protocol/index.ts'
 import { quickRestart, startBroker } from '../broker/broker.ts'
 import type { BrokerOptions } from '../broker/broker.ts'
-import { describeJars, describeKafka } from '../broker/real_kafka.ts'
+import { describeBrokers, describeJars, describeKafka } from '../broker/real_kafka.ts'
 
 const recordingLogger = () => {
   const lines: string[] = []
@@ -64,14 +64,21 @@ describeKafka('a cluster, as a real Kafka 4.4.0 shows itself', ({ bootstrap }) =
   })
 })
 
-describeJars('clusters of other versions', () => {
-  const cases: readonly (BrokerOptions & {
-    readonly expectedVersion: 0 | 1 | 2
-    readonly hasStableFetch: boolean
-    readonly missing: readonly ApiName[]
-  })[] = [
+type OtherVersion = BrokerOptions & {
+  readonly expectedVersion: 0 | 1 | 2
+  readonly hasStableFetch: boolean
+  readonly missing: readonly ApiName[]
+}
+
+describeBrokers('clusters of other transaction versions', () => {
+  answersOn([
     { version: '4.4.0', transactionVersion: 1, expectedVersion: 1, hasStableFetch: true, missing: [] },
-    { version: '4.4.0', transactionVersion: 0, expectedVersion: 0, hasStableFetch: true, missing: [] },
+    { version: '4.4.0', transactionVersion: 0, expectedVersion: 0, hasStableFetch: true, missing: [] }
+  ])
+})
+
+describeJars('clusters of other versions', () => {
+  answersOn([
     { version: '3.9.1', expectedVersion: 0, hasStableFetch: true, missing: [] },
     {
       version: '1.1.1',
@@ -79,8 +86,10 @@ describeJars('clusters of other versions', () => {
       hasStableFetch: false,
       missing: ['DescribeCluster', 'DescribeProducers', 'DescribeTransactions', 'ListTransactions']
     }
-  ]
+  ])
+})
 
+function answersOn(cases: readonly OtherVersion[]): void {
   it.each(cases.map((one) => [`${one.version} with transaction version ${one.expectedVersion}`, one] as const))(
     'Kafka %s',
     async (_name, { expectedVersion, hasStableFetch, missing, ...options }) => {
@@ -124,7 +133,9 @@ describeJars('clusters of other versions', () => {
       expect(await admin.deleteTopics([topic])).toEqual([{ topic, wasThere: true }])
     }
   )
+}
 
+describeBrokers('a cluster', () => {
   it('a broker that is killed and comes back is found again, and nobody is told above debug', async () => {
     const { lines, logger } = recordingLogger()
     await using broker = await startBroker({ config: quickRestart })

@@ -12,7 +12,7 @@ import type { JobHandle, Semantic } from 'kafka-once/exactlyonce'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
 import { readCommitted } from '../broker/log_scan.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { newTopic, openKafka, until } from './kafka_fixture.ts'
 
 const timeoutMs = 2_000
@@ -73,7 +73,7 @@ async function run({ bootstrap }: TestBroker, semantic: Semantic): Promise<Runni
 
 const checkpointed = (job: JobHandle, count: number) => () => job.metrics().checkpointsCompleted >= count
 
-describeJars('a job whose broker is away for a while', () => {
+describeBrokers('a job whose broker is away for a while', () => {
   test('goes on when it is back', { timeout: 180_000 }, async () => {
     await using broker = await startBroker()
     const running = await run(broker, 'EXACTLY_ONCE')

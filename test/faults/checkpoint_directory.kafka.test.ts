@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import type { Pipeline } from './pipeline.ts'
 import { Site } from './site.ts'
 import type { RunOptions } from './site.ts'
@@ -19,7 +19,7 @@ async function flipByte(file: string): Promise<void> {
   await writeFile(file, bytes)
 }
 
-describeJars('a checkpoint directory', () => {
+describeBrokers('a checkpoint directory', () => {
   let broker: TestBroker
   let site: Site
 

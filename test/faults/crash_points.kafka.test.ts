@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { crashPoints, crashRound, roundSeed } from './crash_points.ts'
 import { faultSeed } from './seeded.ts'
 
 const suiteTimeoutMs = 300_000
 
 for (const version of [0, 1, 2] as const) {
-  describeJars(`killed at points of a checkpoint, transaction version ${version},`, () => {
+  describeBrokers(`killed at points of a checkpoint, transaction version ${version},`, () => {
     let broker: TestBroker
 
     beforeAll(async () => {

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { randomKills, randomKillsSeed } from './random_kills.ts'
 import { faultSeed } from './seeded.ts'
 
 const timeout = 180_000
 
-describeJars('a loaded pipeline with two outputs, killed at any moment,', () => {
+describeBrokers('a loaded pipeline with two outputs, killed at any moment,', () => {
   let broker: TestBroker
 
   beforeAll(async () => {

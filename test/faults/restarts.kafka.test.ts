@@ -3,14 +3,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { restartPlaces, restartRound, restartSeed } from './restarts.ts'
 import { Dice, faultSeed } from './seeded.ts'
 
 const timeout = 180_000
 const failures = 7
 
-describeJars('a job whose runs fail while its process lives', () => {
+describeBrokers('a job whose runs fail while its process lives', () => {
   let broker: TestBroker
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../broker/broker.ts'
 import type { TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { faultSeed } from './seeded.ts'
 import { zombieRun, zombieSeed } from './zombies.ts'
 
@@ -10,7 +10,7 @@ const times = 6
 const timeout = 180_000
 
 for (const transactionVersion of [1, 2] as const) {
-  describeJars(`a paused run that wakes beside its successor, transaction version ${transactionVersion},`, () => {
+  describeBrokers(`a paused run that wakes beside its successor, transaction version ${transactionVersion},`, () => {
     let broker: TestBroker
 
     beforeAll(async () => {

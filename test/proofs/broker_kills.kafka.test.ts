@@ -2,7 +2,7 @@
 // has found and written them; where it may not, it stops with an error that says so. The long form is
 // `npm run prove:broker-kills`.
 import { expect, test } from 'vitest'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers, describeJars } from '../broker/real_kafka.ts'
 import type { Pipeline } from '../faults/pipeline.ts'
 import type { Site } from '../faults/site.ts'
 import type { ProxiedBroker } from '../proxy/tcp_proxy.ts'
@@ -13,13 +13,15 @@ const timeoutMs = 500_000
 /** A marker is missing after a quarter to a half of the kills. */
 const triesMax = 30
 
-describeJars('the only broker killed right after it answered a commit', () => {
+describeBrokers('the only broker killed right after it answered a commit', () => {
   test('leaves an output that is exactly once', { timeout: timeoutMs }, async () => {
     const { kills, faults } = await killBroker({ kills: 2, seed: 3 })
     expect(kills).toHaveLength(2)
     expect(faults).toEqual([])
   })
+})
 
+describeJars('the only broker, with access rules, killed right after it answered a commit', () => {
   test('stops a job that may not write the missing markers, until it may', { timeout: timeoutMs }, async () => {
     await using cluster = await startForbidding()
     const site = await openSite(cluster, 'kills-forbidden')

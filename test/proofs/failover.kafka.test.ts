@@ -6,7 +6,7 @@ import { Kafka } from 'kafka-once'
 import { apis } from 'kafka-once/protocol'
 import { quickRestart } from '../broker/broker.ts'
 import { readCommitted, scanTopic } from '../broker/log_scan.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { startProxiedBroker } from '../proxy/tcp_proxy.ts'
 import type { Direction, ProxiedBroker } from '../proxy/tcp_proxy.ts'
 import { newTopic, textsOf } from './contents.ts'
@@ -15,7 +15,7 @@ const partitions = 3
 /** Brokers lose their session after 3 s, and then everything they led moves. */
 const failoverMsMax = 60_000
 
-describeJars('the death of the transaction coordinator of three nodes', () => {
+describeBrokers('the death of the transaction coordinator of three nodes', () => {
   let cluster: ProxiedBroker
 
   beforeAll(async () => {

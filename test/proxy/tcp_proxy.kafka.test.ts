@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { decodeResponse } from 'kafka-once/protocol'
 import { quickRestart } from '../broker/broker.ts'
 import { askBroker } from '../broker/probe.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { Wire } from '../broker/wire.ts'
 import { startProxiedBroker } from './tcp_proxy.ts'
 import type { ProxiedBroker, TcpProxy } from './tcp_proxy.ts'
@@ -16,7 +16,7 @@ async function brokers(wire: Wire, timeoutMs?: number) {
   return (await wire.request('Metadata', 1, { topics: [] }, timeoutMs)).brokers
 }
 
-describeJars('a proxy before a broker', () => {
+describeBrokers('a proxy before a broker', () => {
   let proxied: ProxiedBroker
   let proxy: TcpProxy
 

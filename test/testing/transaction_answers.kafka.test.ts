@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { quickRestart, startBroker } from '../broker/broker.ts'
 import type { BrokerOptions, TestBroker } from '../broker/broker.ts'
-import { describeJars } from '../broker/real_kafka.ts'
+import { describeBrokers } from '../broker/real_kafka.ts'
 import { twoPhaseCommitAnswers } from './transaction_admin_answers.ts'
 import { moveAnswers } from './transaction_failure_answers.ts'
 import { allAnswers } from './transaction_all_answers.ts'
@@ -22,7 +22,7 @@ function withBroker(options: BrokerOptions): () => TestBroker {
   }
 }
 
-describeJars('a real Kafka', () => {
+describeBrokers('a real Kafka', () => {
   describe.each([2, 1, 0] as const)('with transaction.version %i', (transactionVersion) => {
     allAnswers(withBroker({ transactionVersion }), transactionVersion)
   })

@@ -1,11 +1,12 @@
 // ListTransactions, API 66: lists the transactional ids that this broker coordinates. Serves versions 0 to 2.
 //
-// Behaviour: refused with COORDINATOR_LOAD_IN_PROGRESS while any partition is being loaded. Patterns are JavaScript's here
-// and RE2's in Kafka; they must match the whole id.
+// Behaviour: refused with COORDINATOR_LOAD_IN_PROGRESS while any partition is being loaded. A pattern must match
+// the whole id.
 //
 // Versions: 1 the least duration (KIP-994); 2 the pattern (KIP-1152).
 
 import { errorCode } from '../../protocol/index.ts'
+import { wholePattern } from '../re2.ts'
 import { transactionsOf } from '../transaction/broker_transactions.ts'
 import { listTransactions as list } from '../transaction/views.ts'
 import { handler } from './handler.ts'
@@ -38,9 +39,5 @@ export const listTransactions = handler('ListTransactions', (request, { broker }
 /** Undefined where none is asked for, null where it cannot be read. */
 function patternOf(text: string | null): RegExp | undefined | null {
   if (text === null || text === '') return undefined
-  try {
-    return new RegExp(`^(?:${text})$`)
-  } catch {
-    return null
-  }
+  return wholePattern(text) ?? null
 }

@@ -2,7 +2,7 @@
 // and 1.
 //
 // Behaviour: a classic group without members becomes one of the consumer protocol; with members it does not, where Kafka
-// could take its members along. Patterns are read as JavaScript's and not as RE2.
+// could take its members along.
 //
 // Versions: 1 patterns, and ids that members make for themselves.
 

@@ -5,6 +5,7 @@
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf, Uuid } from '../../protocol/index.ts'
 import type { Timer } from '../../runtime/index.ts'
+import { wholePattern } from '../re2.ts'
 import { assignors, type AssignableMember } from './assignors.ts'
 import type { ClientInfo } from './classic_member.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
@@ -163,8 +164,10 @@ export class ConsumerProtocol {
   #topicsOf({ topicNames, topicRegex }: ConsumerMember): GroupTopic[] {
     const named = topicNames.flatMap((name) => this.#ports.topicByName(name) ?? [])
     if (topicRegex === null || topicRegex === '') return named
-    const pattern = new RegExp(`^(?:${topicRegex})$`, 'v')
-    const matching = this.#ports.topics().filter(({ name }) => pattern.test(name) && !topicNames.includes(name))
+    const pattern = wholePattern(topicRegex)
+    const matching = this.#ports
+      .topics()
+      .filter(({ name }) => pattern?.test(name) === true && !topicNames.includes(name))
     return [...named, ...matching]
   }
 

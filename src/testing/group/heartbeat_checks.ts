@@ -4,6 +4,7 @@
 import { errorCode } from '../../protocol/index.ts'
 import type { RequestOf } from '../../protocol/index.ts'
 import { Refusal } from '../log/refusal.ts'
+import { wholePattern } from '../re2.ts'
 import { assignors } from './assignors.ts'
 import { leaveEpoch, staticLeaveEpoch } from './consumer_member.ts'
 
@@ -47,14 +48,9 @@ function joinFault(request: RequestOf<'ConsumerGroupHeartbeat'>): Refusal | unde
 
 function regexFault(regex: string | null): Refusal | undefined {
   if (regex === null || regex === '') return undefined
-  try {
-    // oxlint-disable-next-line no-new -- only to see whether it can be read
-    new RegExp(regex, 'v')
-    return undefined
-  } catch {
-    const message = `SubscribedTopicRegex \`${regex}\` is not a valid regular expression.`
-    return new Refusal(errorCode.INVALID_REGULAR_EXPRESSION, message)
-  }
+  if (wholePattern(regex) !== undefined) return undefined
+  const message = `SubscribedTopicRegex \`${regex}\` is not a valid regular expression.`
+  return new Refusal(errorCode.INVALID_REGULAR_EXPRESSION, message)
 }
 
 function invalid(message: string): Refusal {

@@ -4,7 +4,7 @@ import { Kafka } from 'kafka-once'
 import { expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers, describeJars } from '../../broker/real_kafka.ts'
 import { everyPartition, makeTopic, ownName, poll, readToEnd, refusal, transact } from './reading.ts'
 
 function connect(broker: TestBroker): Kafka {
@@ -36,7 +36,9 @@ describeJars('a consumer', () => {
     await consumer.seek(topic, 0, 99n)
     expect(await refusal(consumer.poll({ waitMs: 20_000 }))).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
   })
+})
 
+describeBrokers('a consumer', () => {
   test('goes on in order when the leader it reads from is killed and comes back', async () => {
     await using broker = await startBroker({ nodes: 3 })
     await using kafka = connect(broker)

@@ -5,7 +5,7 @@ import type { Cluster } from 'kafka-once'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { current, expectVerdict, newPlace, newProducer, prepareOne } from './settling.ts'
 
 const epochsMax = 32_766
@@ -33,7 +33,7 @@ async function nextNumbers(cluster: Cluster, nodeId: number, transactionalId: st
   }
 }
 
-describeJars('at the last epoch of a producer id', () => {
+describeBrokers('at the last epoch of a producer id', () => {
   describe.each([1, 2] as const)('on transaction version %i', (transactionVersion) => {
     let broker: TestBroker
     let kafka: Kafka

@@ -6,7 +6,7 @@ import { apis, decodeResponse } from 'kafka-once/protocol'
 import type { ApiName } from 'kafka-once/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readCommitted, scanTopic } from '../../broker/log_scan.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { startProxiedBroker } from '../../proxy/tcp_proxy.ts'
 import type { Frame, Interception, ProxiedBroker, TcpProxy } from '../../proxy/tcp_proxy.ts'
 import { newPlace, newProducer } from './settling.ts'
@@ -34,7 +34,7 @@ async function expectVisible({ bootstrap, topic }: Place, values: readonly strin
   await expect.poll(visible, { timeout: 10_000 }).toEqual([...values, ...values])
 }
 
-describeJars('a transaction over a bad network', () => {
+describeBrokers('a transaction over a bad network', () => {
   describe.each([0, 1, 2] as const)('on transaction version %i', (transactionVersion) => {
     let proxied: ProxiedBroker
     let proxy: TcpProxy

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
 import { readCommitted, scanTopic } from '../../broker/log_scan.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { InjectingCluster } from './injecting_cluster.ts'
 import type { Injection } from './injecting_cluster.ts'
 import { current, newPlace, newProducer, prepareOne, uniqueName } from './settling.ts'
@@ -95,7 +95,7 @@ async function injectOne(
   await producer.close()
 }
 
-describeJars('a transactional producer', () => {
+describeBrokers('a transactional producer', () => {
   describe.each([0, 1, 2] as const)('on transaction version %i', (transactionVersion) => {
     let broker: TestBroker
     let kafka: Kafka

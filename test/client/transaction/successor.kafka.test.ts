@@ -6,9 +6,9 @@ import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
 import { readCommitted } from '../../broker/log_scan.ts'
 import { createTopic } from '../../broker/probe.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 
-describeJars('a producer beside its successor', () => {
+describeBrokers('a producer beside its successor', () => {
   describe.each([0, 1, 2] as const)('on transaction version %i', (transactionVersion) => {
     let broker: TestBroker
 

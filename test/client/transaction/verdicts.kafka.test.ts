@@ -7,7 +7,7 @@ import { sealPrepared } from '../../../src/client/transaction/prepared_codec.ts'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
 import { readCommitted, scanTopic } from '../../broker/log_scan.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { expectVerdict, newPlace, newProducer, outcomesOf, prepareOne } from './settling.ts'
 import type { Place } from './settling.ts'
 
@@ -27,7 +27,7 @@ async function expectKind(verdict: Promise<{ readonly kind: string }>, kind: str
   expect(settled.kind, JSON.stringify(settled)).toBe(kind)
 }
 
-describeJars('the verdict on a resumed transaction', () => {
+describeBrokers('the verdict on a resumed transaction', () => {
   describe.each([0, 1, 2] as const)('on transaction version %i', (transactionVersion) => {
     let broker: TestBroker
     let kafka: Kafka

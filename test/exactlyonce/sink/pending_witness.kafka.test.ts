@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { ledgerGroupOf, readLedger } from 'kafka-once'
 import type { Kafka } from 'kafka-once'
 import { startBroker } from '../../broker/broker.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { Wire } from '../../broker/wire.ts'
 import { newTopic, openKafka } from '../kafka_fixture.ts'
 import { isNewest, SinkHarness, sinkOf } from '../kit/sink_harness.ts'
@@ -35,7 +35,7 @@ async function ledgerOf(kafka: Kafka, topic: string, transactionalId: string): P
   return (await readLedger(kafka.cluster, { ...place, requireStable: true })).kind
 }
 
-describeJars('a witness that is pending without a transaction', () => {
+describeBrokers('a witness that is pending without a transaction', () => {
   test('is ended by recovery, which can then read the ledger', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
     const { bootstrap } = broker

@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { answersFile, groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
 
 const isRecording = process.env['RECORD_ANSWERS'] === '1'
 
-describeJars('a real Kafka answers as it was recorded about', () => {
+describeBrokers('a real Kafka answers as it was recorded about', () => {
   let broker: TestBroker
   const answers: Record<string, unknown> = {}
   beforeAll(async () => {
