@@ -16,7 +16,7 @@ export function wholePattern(re2: string): RegExp | undefined {
     .replaceAll(String.raw`\x{`, String.raw`\u{`)
     .replaceAll('(?P<', '(?<')
   try {
-    return new RegExp(`^(?:${body})$`, `u${[...'ims'].filter((flag) => flags.includes(flag)).join('')}`)
+    return new RegExp(`^(?:${body})$`, `u${flags.replaceAll('U', '')}`)
   } catch {
     return undefined
   }

@@ -62,6 +62,8 @@ export interface TestBroker extends AsyncDisposable {
   pid(node?: number): number
   /** SIGKILL. */
   kill(node?: number): Promise<void>
+  /** SIGKILL at this very moment; `kill` then waits until it is gone. */
+  killNow(node?: number): void
   /** Orderly shutdown; the data stays until the end of the cluster. */
   stop(node?: number): Promise<void>
   /** Starts what is not running, on the same ports and data, and waits until it is ready. */
@@ -196,6 +198,10 @@ class JarBroker implements TestBroker {
 
   async kill(node?: number): Promise<void> {
     await Promise.all(this.#serversOf(node).map((server) => server.kill()))
+  }
+
+  killNow(node?: number): void {
+    for (const server of this.#serversOf(node)) process.kill(server.pid, 'SIGKILL')
   }
 
   async stop(node?: number): Promise<void> {

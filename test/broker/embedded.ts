@@ -54,6 +54,10 @@ class EmbeddedTestBroker implements TestBroker {
     return this.#kafka.kill(node)
   }
 
+  killNow(node?: number): void {
+    void this.#kafka.kill(node)
+  }
+
   stop(node?: number): Promise<void> {
     return this.#kafka.stop(node)
   }

@@ -142,7 +142,7 @@ async function killAt(
     fate: answer === 'arrives' ? 'pass' : 'cut',
     when: (frame) => {
       const isIt = when(frame)
-      if (isIt) process.kill(broker.pid(), 'SIGKILL')
+      if (isIt) broker.killNow()
       return isIt
     }
   })

@@ -38,7 +38,10 @@ describeBrokers('the death of the transaction coordinator of three nodes', () =>
     const handle = await transaction.prepare()
     const coordinator = await kafka.cluster.coordinator('transaction', topic)
 
-    const kill = (): boolean => process.kill(broker.pid(coordinator), 'SIGKILL')
+    const kill = (): boolean => {
+      broker.killNow(coordinator)
+      return true
+    }
     const killing = proxies[coordinator - 1]?.intercept({
       direction,
       apiKey: apis.EndTxn.key,

@@ -286,7 +286,9 @@ export function markerAnswers(site: AnsweringSite): void {
     const told = { producerId, producerEpoch: 0, lastSequence: 2, coordinatorEpoch: -1, currentTxnStartOffset: 0n }
     expect(await here.raw.producersOf(here.topic, 0)).toMatchObject([told])
     await producer.finish()
-    const ended = { lastSequence: here.pick(-1, 2), coordinatorEpoch: 0, currentTxnStartOffset: -1n }
+    // Each start of the coordinator has given it a new epoch.
+    const coordinatorEpoch: unknown = expect.toSatisfy((epoch: number) => epoch >= 0)
+    const ended = { lastSequence: here.pick(-1, 2), coordinatorEpoch, currentTxnStartOffset: -1n }
     expect(await here.raw.producersOf(here.topic, 0)).toMatchObject([
       { producerId, producerEpoch: here.pick(1, 0), ...ended }
     ])

@@ -11,8 +11,9 @@ export interface Committer {
   readonly generationIdOrMemberEpoch: number
 }
 
-/** OffsetCommit versions from 9 on are told that there is no such group. */
-const firstVersionWithMissingGroups = 9
+/** The versions from which on clients are told that there is no such group. */
+const offsetCommitWithMissingGroups = 9
+const txnOffsetCommitWithMissingGroups = 6
 
 /** 0, or the code with which the commit is refused. */
 export function commitRefusal(
@@ -23,7 +24,7 @@ export function commitRefusal(
 ): number {
   const known = groups.find(groupId)
   if (known === undefined && generationIdOrMemberEpoch >= 0) {
-    const isTold = !isTransactional && version >= firstVersionWithMissingGroups
+    const isTold = version >= (isTransactional ? txnOffsetCommitWithMissingGroups : offsetCommitWithMissingGroups)
     return isTold ? errorCode.GROUP_ID_NOT_FOUND : errorCode.ILLEGAL_GENERATION
   }
   const group = known ?? groups.classicGroup(groupId)

@@ -1,7 +1,7 @@
 // The embedded Kafka answers requests about groups and offsets as a real one did.
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { groupSettings, plainGroupCases, play, recordedAnswers } from './play_group_cases.ts'
+import { groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
 
 const recorded = recordedAnswers()
 
@@ -12,7 +12,7 @@ describe('the embedded Kafka answers as a real one about', () => {
   })
   afterAll(() => kafka.close())
 
-  test.each(plainGroupCases)('$name', async (one) => {
+  test.each(groupCases)('$name', async (one) => {
     expect(await play(kafka.bootstrap, one)).toEqual(recorded[one.name])
   })
 })

@@ -160,6 +160,8 @@ export const transactionalOffsetCases: readonly GroupCase[] = [
       const producer = await beginTransaction(stage, 'x')
       const wrong = { memberId: 'nobody', generationIdOrMemberEpoch: 3 }
       await stage.tell('TxnOffsetCommit', { ...producer, ...wrong, groupId, topics })
+      const byName = offsetTopics(topic, { 0: 11n })
+      await stage.tell('TxnOffsetCommit', { ...producer, ...wrong, groupId, topics: byName }, 5)
       const { transactionStates } = await stage.ask('DescribeTransactions', {
         transactionalIds: [producer.transactionalId]
       })

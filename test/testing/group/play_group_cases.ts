@@ -5,8 +5,12 @@ import { classicCases } from './classic_cases.ts'
 import { consumerCases } from './consumer_cases.ts'
 import { offsetCases, transactionalOffsetCases } from './offset_cases.ts'
 
-export const plainGroupCases: readonly GroupCase[] = [...offsetCases, ...classicCases, ...consumerCases]
-export const groupCases: readonly GroupCase[] = [...plainGroupCases, ...transactionalOffsetCases]
+export const groupCases: readonly GroupCase[] = [
+  ...offsetCases,
+  ...transactionalOffsetCases,
+  ...classicCases,
+  ...consumerCases
+]
 
 /**
  * Settings under which a real broker answers without chance: no waiting for further members, and assignments made in the
