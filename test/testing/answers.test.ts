@@ -2,10 +2,12 @@
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { adminAnswers } from './admin_answers.ts'
+import { committedAnswers } from './committed_answers.ts'
 import { fetchAnswers } from './fetch_answers.ts'
 import { offsetAnswers } from './offset_answers.ts'
 import { produceAnswers } from './produce_answers.ts'
 import { Site } from './site.ts'
+import { wireAnswers } from './wire_answers.ts'
 
 describe('the embedded Kafka', () => {
   let kafka: EmbeddedKafka
@@ -14,7 +16,14 @@ describe('the embedded Kafka', () => {
   })
   afterAll(() => kafka.close())
 
-  test.each([...produceAnswers, ...fetchAnswers, ...offsetAnswers, ...adminAnswers])('$name', async (answer) => {
+  test.each([
+    ...produceAnswers,
+    ...fetchAnswers,
+    ...offsetAnswers,
+    ...adminAnswers,
+    ...committedAnswers,
+    ...wireAnswers
+  ])('$name', async (answer) => {
     using site = await Site.open(kafka.bootstrap)
     await answer.run(site)
   })

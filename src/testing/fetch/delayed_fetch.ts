@@ -60,6 +60,8 @@ class DelayedFetch implements PartitionWatcher {
       this.#waiting.push(item)
     }
     this.#timer = this.#broker.setTimer(this.#params.maxWaitMs, () => this.#finish())
+    // A reader that is ahead of what it may see is answered at once.
+    if (this.#isReady()) this.#finish()
   }
 
   onChange(): void {
