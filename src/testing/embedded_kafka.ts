@@ -20,6 +20,7 @@ import { Settings } from './cluster/settings.ts'
 import { noLeader } from './cluster/topic.ts'
 import type { Partition } from './cluster/topic.ts'
 import { coordinators } from './coordinators.ts'
+import type { TransactionControls } from './transaction/controls.ts'
 import type { PartitionLog } from './log/partition_log.ts'
 import { Refusal } from './log/refusal.ts'
 
@@ -104,6 +105,11 @@ export class EmbeddedKafka implements AsyncDisposable {
     return this.#parts.controls.add(api, handler, options)
   }
 
+  /** What may be done to markers and transaction coordinators. */
+  get transactions(): TransactionControls {
+    return this.cluster.transactions
+  }
+
   /** The ids of all brokers, whether they run or not. */
   get brokerIds(): number[] {
     return [...this.cluster.nodes.keys()]
@@ -148,6 +154,8 @@ export class EmbeddedKafka implements AsyncDisposable {
       throw error
     }
     this.#heartbeats.registered(brokers)
+    // Partitions without a leader have one with the next turn.
+    await new Promise<void>((resolve) => this.cluster.runtime.defer(resolve))
   }
 
   /** Kills, and starts again at once. */

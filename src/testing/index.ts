@@ -10,7 +10,8 @@ export type {
   ControlRegistration
 } from './cluster/controls.ts'
 export type { PartitionLog } from './log/partition_log.ts'
-export type { Marker, MarkerFate } from './transaction/marker_control.ts'
+export type { TransactionControls } from './transaction/controls.ts'
+export type { Marker, MarkerControl, MarkerFate, MarkerRule } from './transaction/marker_control.ts'
 export { transactionLog } from './transaction/transaction_log.ts'
 export type { TransactionEntry } from './transaction/entry.ts'
 export { Chance } from './simulation/chance.ts'

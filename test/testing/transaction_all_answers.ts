@@ -7,11 +7,7 @@ import { restartAnswers } from './transaction_failure_answers.ts'
 import { offsetAnswers } from './transaction_offset_answers.ts'
 
 /** Clients of transactions v2 are spoken to only where the cluster has finalized them; older clients live on. */
-export function allAnswers(
-  cluster: () => AnsweringCluster,
-  transactionVersion: 0 | 1 | 2,
-  parts: readonly ('offsets' | 'restarts')[] = ['offsets', 'restarts']
-): void {
+export function allAnswers(cluster: () => AnsweringCluster, transactionVersion: 0 | 1 | 2): void {
   describe.each(transactionVersion === 2 ? (['v5', 'v4'] as const) : (['v4'] as const))('spoken to in %s', (speech) => {
     const site = { cluster, transactionVersion, speech }
     endTransactionAnswers(site)
@@ -20,9 +16,9 @@ export function allAnswers(
     partitionAnswers(site)
     markerAnswers(site)
     listAnswers(site)
-    if (parts.includes('offsets')) offsetAnswers(site)
+    offsetAnswers(site)
     if (transactionVersion === 2) mixedVersionAnswers(site)
     if (transactionVersion === 0) misfitAnswers(site)
-    if (parts.includes('restarts')) restartAnswers(site)
+    restartAnswers(site)
   })
 }

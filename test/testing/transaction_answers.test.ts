@@ -4,6 +4,7 @@ import { EmbeddedKafka } from 'kafka-once/testing'
 import type { EmbeddedKafkaOptions } from 'kafka-once/testing'
 import type { AnsweringCluster } from './raw_cluster.ts'
 import { twoPhaseCommitAnswers } from './transaction_admin_answers.ts'
+import { moveAnswers } from './transaction_failure_answers.ts'
 import { allAnswers } from './transaction_all_answers.ts'
 
 const quickTimeouts = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '50' }
@@ -17,19 +18,20 @@ function withEmbedded(options: EmbeddedKafkaOptions): () => AnsweringCluster {
   afterAll(async () => kafka?.close())
   return () => {
     if (kafka === undefined) throw new Error('no embedded Kafka was started')
-    const nodes = kafka.bootstrap.split(',').map((address, i) => ({ id: i + 1, address }))
+    const running = kafka
+    const nodes = running.bootstrap.split(',').map((address, i) => ({ id: i + 1, address }))
     return {
-      bootstrap: kafka.bootstrap,
+      bootstrap: running.bootstrap,
       nodes,
-      kill: () => Promise.reject(new Error('not yet')),
-      start: () => Promise.reject(new Error('not yet'))
+      kill: (node) => running.kill(node),
+      start: (node) => running.start(node)
     }
   }
 }
 
 describe('the embedded Kafka', () => {
   describe.each([2, 1, 0] as const)('with transaction.version %i', (transactionVersion) => {
-    allAnswers(withEmbedded({ transactionVersion }), transactionVersion, [])
+    allAnswers(withEmbedded({ transactionVersion }), transactionVersion)
   })
 
   describe.each([true, false])('with unstable versions, two-phase commit %s', (isEnabled) => {
@@ -38,5 +40,10 @@ describe('the embedded Kafka', () => {
       'transaction.two.phase.commit.enable': String(isEnabled)
     }
     twoPhaseCommitAnswers({ cluster: withEmbedded({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
+  })
+
+  describe('of three brokers', () => {
+    const config = { 'broker.session.timeout.ms': '200' }
+    moveAnswers({ cluster: withEmbedded({ brokers: 3, config }), transactionVersion: 2, speech: 'v5' })
   })
 })

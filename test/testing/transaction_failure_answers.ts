@@ -29,7 +29,10 @@ export function restartAnswers(site: AnsweringSite): void {
   answer(site, 'a commit on its way when the only broker dies can be sent again', async (here) => {
     const producer = await here.producer().init()
     await producer.write(0)
-    const inFlight = producer.endOnce().catch(() => undefined)
+    const { transactionalId, producerId, producerEpoch } = producer
+    const coordinator = await here.raw.coordinatorOf('transaction', transactionalId)
+    const body = { transactionalId, producerId, producerEpoch, committed: true }
+    const inFlight = here.raw.ask(coordinator, 'EndTxn', here.pick(5, 4), body).catch(() => undefined)
     await here.raw.cluster.kill()
     await inFlight
     await here.raw.cluster.start()

@@ -200,18 +200,30 @@ export class Cluster {
     })
   }
 
-  /** A node may lead from now on. */
+  /**
+   * A node may lead from now on. Partitions that had no leader get it a turn later than those of the transaction
+   * coordinator, which finds them without one when it loads: the order in which a restarted 4.4.0 loses markers
+   * (KAFKA-20734).
+   */
   unfence(node: ClusterNode): void {
     node.isFenced = false
+    const waiting: Partition[] = []
     for (const partition of this.#partitions()) {
       if (!partition.replicas.includes(node.id)) continue
       if (partition.leader === noLeader && !partition.inSync.includes(node.id)) continue
       if (!partition.inSync.includes(node.id)) {
         partition.inSync = partition.replicas.filter((id) => id === node.id || partition.inSync.includes(id))
       }
-      if (partition.leader === noLeader) this.#elect(partition)
+      if (partition.leader !== noLeader) continue
+      if (partition.topic.name === internalTopics.transactions) this.#elect(partition)
+      else waiting.push(partition)
     }
     this.followersChanged()
+    if (waiting.length === 0) return
+    this.runtime.defer(() => {
+      for (const partition of waiting) if (partition.leader === noLeader) this.#elect(partition)
+      this.followersChanged()
+    })
   }
 
   /** A node may not lead any more: what it led is led by others in sync, or by nobody. */

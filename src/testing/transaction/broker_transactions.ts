@@ -15,9 +15,10 @@ import { settle, settleAll } from './settle.ts'
 import type { TransactionVersion } from './states.ts'
 import { transactionLog } from './transaction_log.ts'
 
-/** Whoever waits for a broker that is paused. */
+/** Whoever waits for a broker: `run` is not called where `lost` is. */
 interface Waiter {
   readonly run: () => void
+  /** The broker died. */
   readonly lost: () => void
 }
 
@@ -76,6 +77,16 @@ export class BrokerTransactions implements TransactionPort {
       if (this.#waiters.delete(waiter)) waiter.run()
     })
   }
+
+  /** Hands over what the broker is working on when it is done; `lost` where the broker dies before. */
+  whenDone<T>(work: T | Promise<T>, done: (value: T) => void, lost: () => void): void {
+    if (!(work instanceof Promise)) return done(work)
+    const waiter: Waiter = { run: () => {}, lost }
+    this.#waiters.add(waiter)
+    void work.then((value) => {
+      if (this.#waiters.delete(waiter)) done(value)
+    })
+  }
 }
 
 function portsOf(broker: Broker): TransactionPorts {
@@ -95,7 +106,10 @@ function portsOf(broker: Broker): TransactionPorts {
     load(index, done) {
       const log = stateTopic()?.[index]?.durable(transactionLog)
       if (log === undefined || log.size === 0) return done([])
-      broker.setTimer(cluster.transactions.loadMs, () => done(log.values()))
+      const { loadMs } = cluster.transactions
+      const read = (): void => transactionsOf(broker).whenAwake({ run: () => done(log.values()), lost: () => {} })
+      if (loadMs === 0) cluster.runtime.defer(read)
+      else broker.setTimer(loadMs, read)
     },
     leaderOf(topic, index) {
       const leader = cluster.partition(topic, index)?.leader ?? noLeader
@@ -160,14 +174,12 @@ function sendMarkers(
   const answer = (results: readonly MarkerResult[] | undefined): void =>
     transactionsOf(from).whenAwake({ run: () => done(results), lost: () => {} })
   if (target === undefined) return answer(undefined)
-  transactionsOf(target).whenAwake({
-    run: () => {
-      const results = settleAll(requests.map((request) => writeMarkers(target, request)))
-      if (results instanceof Promise) void results.then(answer)
-      else answer(results)
-    },
-    lost: () => answer(undefined)
-  })
+  const lost = (): void => answer(undefined)
+  const transactions = transactionsOf(target)
+  const run = (): void => {
+    transactions.whenDone(settleAll(requests.map((request) => writeMarkers(target, request))), answer, lost)
+  }
+  transactions.whenAwake({ run, lost })
 }
 
 /**

@@ -51,7 +51,7 @@ export class TransactionCoordinator {
 
   constructor(ports: TransactionPorts, markers: MarkerControl = new MarkerControl()) {
     this.#ports = ports
-    this.#state = new CoordinatorState(ports)
+    this.#state = new CoordinatorState(ports, (entry) => this.#sweeps.watch(entry))
     this.#markers = new MarkerSender(ports, this.#state, markers)
     this.#sweeps = new Sweeps(ports, this.#state, {
       timedOut: (found) => this.#abort(found, () => {}),
@@ -208,10 +208,7 @@ export class TransactionCoordinator {
 
   #transit(found: Found, next: TransactionEntry, done: (code: number) => void): void {
     found.transaction.begin(next.state)
-    this.#state.append(found, next, false, (code) => {
-      if (code === errorCode.NONE) this.#sweeps.watch(next)
-      done(code)
-    })
+    this.#state.append(found, next, false, done)
   }
 }
 

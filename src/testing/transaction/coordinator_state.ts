@@ -21,12 +21,15 @@ export interface Found {
 
 export class CoordinatorState {
   readonly #ports: TransactionPorts
+  readonly #onWritten: (entry: TransactionEntry) => void
   readonly #loaded = new Map<number, LoadedPartition>()
   /** The epoch of each partition that is being loaded. */
   readonly #loading = new Map<number, number>()
 
-  constructor(ports: TransactionPorts) {
+  /** `onWritten` gets every value that takes effect. */
+  constructor(ports: TransactionPorts, onWritten: (entry: TransactionEntry) => void) {
     this.#ports = ports
+    this.#onWritten = onWritten
   }
 
   get isLoading(): boolean {
@@ -89,8 +92,10 @@ export class CoordinatorState {
     if (isUnwritable) return done(errorCode.UNSUPPORTED_VERSION)
     this.#ports.append(partition, coordinatorEpoch, next.transactionalId, next, (code) => {
       if (!this.isCurrent(found)) return done(this.#codeOf(partition))
-      if (code === errorCode.NONE) transaction.complete(next)
-      else if (!keepsPending) transaction.pending = undefined
+      if (code === errorCode.NONE) {
+        transaction.complete(next)
+        this.#onWritten(next)
+      } else if (!keepsPending) transaction.pending = undefined
       done(code)
     })
   }

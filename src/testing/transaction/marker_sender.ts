@@ -80,6 +80,7 @@ export class MarkerSender {
   #dispatch(waiting: Waiting): void {
     const { completion, part } = waiting
     if (!this.#isWanted(completion)) return
+    if (this.#ports.leaderOf(part.topic, part.partition) === undefined) return this.#marked(completion, part)
     const { producerId, producerEpoch, committed, found } = completion
     const { transactionalId } = found.transaction.entry
     const { coordinatorEpoch } = found

@@ -226,6 +226,18 @@ describe('time', () => {
     expect(lone.stateOf('open')).toBe('Ongoing')
   })
 
+  test('forgets an id also where its transaction outlived the first look', () => {
+    const { around, lone } = scene()
+    Object.assign(around.settings, { transactionalIdExpirationMs: 1_000, removeExpiredIntervalMs: 1_000 })
+    const producer = lone.init('a')
+    lone.add('a', producer)
+    around.time.advance(5_000)
+    expect(lone.stateOf('a')).toBe('Ongoing')
+    lone.end('a', producer)
+    around.time.advance(2_000)
+    expect(lone.describe('a').errorCode).toBe(errorCode.TRANSACTIONAL_ID_NOT_FOUND)
+  })
+
   test('sets no timer for a broker without transactions', () => {
     const { around, lone } = scene()
     expect(around.time.timers).toBe(0)
