@@ -14,10 +14,12 @@ const {
   INVALID_REQUEST,
   INVALID_TOPIC_EXCEPTION,
   INVALID_UPDATE_VERSION,
+  MISMATCHED_ENDPOINT_TYPE,
   NONE,
   TOPIC_ALREADY_EXISTS,
   UNKNOWN_TOPIC_ID,
-  UNKNOWN_TOPIC_OR_PARTITION
+  UNKNOWN_TOPIC_OR_PARTITION,
+  UNSUPPORTED_ENDPOINT_TYPE
 } = errorCode
 
 interface NewTopicShape {
@@ -325,6 +327,61 @@ const cluster: AnswerCase[] = [
       expect(answer).toMatchObject({ errorCode: NONE, endpointType: 1, brokers: [{ isFenced: false, rack: null }] })
       expect(`${answer.brokers[0]!.host}:${answer.brokers[0]!.port}`).toBe(site.address)
       expect(answer.clusterId).toHaveLength(22)
+    }
+  },
+  {
+    name: 'tells what everyone may do, to those who ask',
+    async run(site) {
+      const { name } = await site.topic()
+      const asked = { includeTopicAuthorizedOperations: true, includeClusterAuthorizedOperations: true }
+      const topics = [{ name }, { name: newName() }]
+      const told = await site.wire.request('Metadata', 9, { topics, allowAutoTopicCreation: false, ...asked })
+      expect(told.clusterAuthorizedOperations).toBe(8096)
+      expect(told.topics.map((topic) => topic.topicAuthorizedOperations)).toEqual([3576, 3576])
+      expect((await metadata(site, name)).topicAuthorizedOperations).toBe(-2147483648)
+      const described = { includeClusterAuthorizedOperations: true }
+      const { clusterAuthorizedOperations } = await site.wire.request('DescribeCluster', 1, described)
+      expect(clusterAuthorizedOperations).toBe(8096)
+    }
+  },
+  {
+    name: 'has brokers here, and no controllers',
+    async run(site) {
+      const ask = async (endpointType: number): Promise<number> => {
+        const request = { includeClusterAuthorizedOperations: false, endpointType }
+        return (await site.wire.request('DescribeCluster', 1, request)).errorCode
+      }
+      expect([await ask(1), await ask(2), await ask(3)]).toEqual([
+        NONE,
+        MISMATCHED_ENDPOINT_TYPE,
+        UNSUPPORTED_ENDPOINT_TYPE
+      ])
+    }
+  },
+  {
+    name: 'names what has settings',
+    async run(site) {
+      const { name } = await site.topic()
+      const { configResources } = await site.wire.request('ListConfigResources', 1, { resourceTypes: [2] })
+      expect(configResources.map((one) => one.resourceType)).not.toContain(4)
+      expect(configResources).toContainEqual({ resourceName: name, resourceType: 2 })
+    }
+  },
+  {
+    name: 'finds coordinators, one or several at once',
+    async run(site) {
+      const many = { keyType: 0, coordinatorKeys: ['one', 'two'] }
+      const ask = async () => (await site.wire.request('FindCoordinator', 4, many)).coordinators
+      await expect
+        .poll(async () => (await ask()).map((one) => one.errorCode), { timeout: 20_000 })
+        .toEqual([NONE, NONE])
+      const [first] = await ask()
+      expect(first).toMatchObject({ key: 'one', errorMessage: '' })
+      expect(`${first!.host}:${first!.port}`).toBe(site.address)
+      const one = await site.wire.request('FindCoordinator', 3, { key: 'one', keyType: 0 })
+      expect(one).toMatchObject({ errorCode: NONE, errorMessage: 'NONE', nodeId: first!.nodeId })
+      const wrong = await site.wire.request('FindCoordinator', 4, { keyType: 3, coordinatorKeys: ['one'] })
+      expect(wrong.coordinators).toMatchObject([{ key: 'one', errorCode: INVALID_REQUEST, nodeId: -1, port: -1 }])
     }
   },
   {

@@ -8,7 +8,9 @@
 
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
+import { clusterOperations, operationsNotAsked, topicOperations } from '../cluster/authorized_operations.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { isInternalName } from '../cluster/ports.ts'
 import { noLeader } from '../cluster/topic.ts'
 import type { Partition, Topic } from '../cluster/topic.ts'
 import { topicNameFault } from '../cluster/topic_names.ts'
@@ -19,12 +21,14 @@ type TopicResponse = EncodableResponseOf<'Metadata'>['topics'][number]
 
 export const metadata = handler('Metadata', (request, context) => {
   const { cluster } = context.broker
+  const topicAuthorized = request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked
   const brokers = cluster.liveNodes().map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack }))
   return {
     brokers,
     clusterId: cluster.clusterId,
     controllerId: cluster.controllerId,
-    topics: topicsOf(request, context)
+    topics: topicsOf(request, context).map((topic) => ({ ...topic, topicAuthorizedOperations: topicAuthorized })),
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked
   }
 })
 
@@ -81,6 +85,7 @@ function codeOfUnknown(name: string): number {
 
 function createdLater(name: string, cluster: Cluster): number {
   if (topicNameFault(name) !== undefined) return errorCode.INVALID_TOPIC_EXCEPTION
-  cluster.createTopic({ name, partitionCount: -1, replicationFactor: -1 })
+  if (isInternalName(name)) cluster.internalTopic(name)
+  else cluster.createTopic({ name, partitionCount: -1, replicationFactor: -1 })
   return errorCode.UNKNOWN_TOPIC_OR_PARTITION
 }

@@ -15,7 +15,7 @@ import { handler } from './handler.ts'
 
 interface Found {
   readonly errorCode: number
-  readonly errorMessage: string | null
+  readonly errorMessage: string
   readonly nodeId: number
   readonly host: string
   readonly port: number
@@ -26,7 +26,10 @@ const transactionType = 1
 
 export const findCoordinator = handler('FindCoordinator', (request, { broker, version }) => {
   const { cluster } = broker
-  if (version < 4) return { throttleTimeMs: 0, ...find(request.key, request.keyType, cluster) }
+  if (version < 4) {
+    const found = find(request.key, request.keyType, cluster)
+    return { throttleTimeMs: 0, ...found, errorMessage: found.errorCode === 0 ? 'NONE' : null }
+  }
   const coordinators = request.coordinatorKeys.map((key) => ({ key, ...find(key, request.keyType, cluster) }))
   return { throttleTimeMs: 0, coordinators }
 })
@@ -38,9 +41,9 @@ function find(key: string, keyType: number, cluster: Cluster): Found {
   const partition = topic.partitions[coordinatorPartition(key, topic.partitions.length)]
   const node = partition === undefined ? undefined : cluster.nodes.get(partition.leader)
   if (node === undefined || node.isFenced) return notFound(errorCode.COORDINATOR_NOT_AVAILABLE)
-  return { errorCode: 0, errorMessage: null, nodeId: node.id, host: node.host, port: node.port }
+  return { errorCode: 0, errorMessage: '', nodeId: node.id, host: node.host, port: node.port }
 }
 
 function notFound(code: number): Found {
-  return { errorCode: code, errorMessage: null, nodeId: -1, host: '', port: -1 }
+  return { errorCode: code, errorMessage: '', nodeId: -1, host: '', port: -1 }
 }

@@ -6,6 +6,7 @@
 
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableResponseOf } from '../../protocol/index.ts'
+import { topicOperations } from '../cluster/authorized_operations.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { noLeader } from '../cluster/topic.ts'
 import type { Partition } from '../cluster/topic.ts'
@@ -36,7 +37,8 @@ export const describeTopicPartitions = handler('DescribeTopicPartitions', (reque
     const page = topic.partitions.slice(first, first + left)
     left -= page.length
     const partitions = page.map((partition) => partitionOf(partition, cluster))
-    topics.push({ errorCode: 0, name, topicId: topic.id, isInternal: topic.isInternal, partitions })
+    const { id: topicId, isInternal } = topic
+    topics.push({ errorCode: 0, name, topicId, isInternal, partitions, topicAuthorizedOperations: topicOperations })
     const next = first + page.length
     if (next >= topic.partitions.length) continue
     return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: next } }

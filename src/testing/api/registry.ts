@@ -26,6 +26,7 @@ import { describeCluster } from './60_describe_cluster.ts'
 import { describeProducers } from './61_describe_producers.ts'
 import { describeTransactions } from './65_describe_transactions.ts'
 import { listTransactions } from './66_list_transactions.ts'
+import { listConfigResources } from './74_list_config_resources.ts'
 import { describeTopicPartitions } from './75_describe_topic_partitions.ts'
 import { groupApis } from './group_apis.ts'
 import type { ApiHandler } from './handler.ts'
@@ -57,6 +58,7 @@ const all: readonly ApiHandler[] = [
   describeProducers,
   describeTransactions,
   listTransactions,
+  listConfigResources,
   describeTopicPartitions,
   ...groupApis
 ]

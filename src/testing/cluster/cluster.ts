@@ -10,7 +10,7 @@ import { Refusal } from '../log/refusal.ts'
 import { TransactionControls } from '../transaction/controls.ts'
 import type { Broker } from './broker.ts'
 import type { Features } from './features.ts'
-import { internalTopics } from './ports.ts'
+import { internalTopics, isInternalName } from './ports.ts'
 import { ProducerIdBlocks } from './producer_ids.ts'
 import { Replication } from './replication.ts'
 import { topicSettingFault } from './setting_view.ts'
@@ -117,8 +117,7 @@ export class Cluster {
     }
     const assignments = this.#assignments(topic)
     if (assignments instanceof Refusal) return assignments
-    const isInternal = name === internalTopics.groups || name === internalTopics.transactions
-    const created = new Topic(name, this.newUuid(), isInternal, new Settings(topic.settings, this.settings))
+    const created = new Topic(name, this.newUuid(), isInternalName(name), new Settings(topic.settings, this.settings))
     if (validateOnly) created.settings.release()
     this.#addPartitions(created, assignments)
     if (validateOnly) return created

@@ -10,6 +10,11 @@ export const internalTopics = Object.freeze({
   transactions: '__transaction_state'
 } as const)
 
+/** Whether a topic of that name belongs to a coordinator. */
+export function isInternalName(name: string): boolean {
+  return name === internalTopics.groups || name === internalTopics.transactions
+}
+
 /** A coordinator of one broker. All calls come from the cluster, in the broker's own turn. */
 export interface Coordinator {
   /** The broker leads this partition of the internal topic from now on: load what `Partition.durable` holds. */
