@@ -2,15 +2,16 @@
 // and again, at random moments and at the worst ones. At the end the output is read and counted: every record must be
 // there once, in order. What the kills have met is told by the broker and the checkpoint folder, not by the pipeline.
 //
-//   npm run demo
-//
-// Finds a Kafka by KAFKA_BROKERS, in a container, or starts one from its jars.
+//   npm run demo                                  on the embedded Kafka, in this process, over TCP
+//   npm run demo -- --brokers 127.0.0.1:9092      on yours; KAFKA_BROKERS does the same
+//   KAFKA_VIA=jars npm run demo                   on a real one that is started for it (or KAFKA_VIA=container)
 import { randomBytes } from 'node:crypto'
 import { watch } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { Kafka } from 'kafka-once'
 import { findKafka } from '../test/broker/find.ts'
 import { Kills } from './demo/kills.ts'
@@ -23,7 +24,7 @@ import { judge } from './demo/verdict.ts'
 const records = 100_000
 const partitions = 3
 /** Of what is left to be fed. */
-const sharePerSecond = 0.015
+const sharePerSecond = 0.03
 const intervalMs = 400
 const jobName = 'flink-kafka-poc'
 /** How long one process may take to begin or to reach the moment it is to be killed at, milliseconds. */
@@ -46,6 +47,8 @@ process.once('SIGTERM', () => ending.abort()).once('SIGINT', () => ending.abort(
 process.exitCode = await main()
 
 async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { brokers: { type: 'string' } } })
+  if (values.brokers !== undefined) process.env['KAFKA_BROKERS'] = values.brokers
   const found = await findKafka('demo')
   if (found.via === 'none') return 1
   const root = await mkdtemp(join(tmpdir(), 'kafka-once-demo-'))

@@ -17,7 +17,7 @@ import {
   zookeeperProperties
 } from './broker_config.ts'
 import type { ClusterConfig, NodeConfig } from './broker_config.ts'
-import { isEmbeddedRun, startEmbeddedBroker } from './embedded.ts'
+import { hasEmbeddedBrokers, startEmbeddedBroker } from './embedded.ts'
 import { classPath, findJars, javaCommand } from './jars.ts'
 import type { KafkaJars, KafkaVersion } from './jars.ts'
 import { releasePort, reservePort } from './ports.ts'
@@ -84,11 +84,11 @@ const pollMs = 50
 const zookeeperHeapMb = 96
 
 /**
- * Starts a cluster and returns when it is ready; an embedded one with KAFKA_VIA=embedded. Throws with what to install
+ * Starts a cluster and returns when it is ready; an embedded one where that was asked for. Throws with what to install
  * where there is no Java or no jars.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<TestBroker> {
-  if (isEmbeddedRun()) return startEmbeddedBroker(options)
+  if (hasEmbeddedBrokers()) return startEmbeddedBroker(options)
   clearLeftovers()
   const jars = await findJars(options.version)
   if ('reason' in jars) throw new Error(`no Kafka ${options.version ?? '4.4.0'} can be started: ${jars.reason}`)

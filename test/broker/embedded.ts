@@ -3,9 +3,22 @@
 import { EmbeddedKafka } from 'kafka-once/testing'
 import type { BrokerOptions, TestBroker, TestNode } from './broker.ts'
 
+/** Set for test processes where brokers cannot be started from jars, and nobody has asked for jars. */
+const ownBrokersVariable = 'KAFKA_OWN_BROKERS'
+
+/** Whether brokers that suites start for themselves are embedded ones. */
+export function hasEmbeddedBrokers(): boolean {
+  return isEmbeddedRun() || process.env[ownBrokersVariable] === 'embedded'
+}
+
 /** Whether this run was asked to do without a real Kafka. */
 export function isEmbeddedRun(): boolean {
   return process.env['KAFKA_VIA'] === 'embedded'
+}
+
+/** From here on, in this process and in those that it starts. */
+export function useEmbeddedBrokers(): void {
+  process.env[ownBrokersVariable] = 'embedded'
 }
 
 /** Why suites that need Apache Kafka's own programs are not run. */

@@ -35,7 +35,7 @@ test('an unknown way is refused with what is meant', async () => {
   vi.stubEnv('KAFKA_VIA', 'carrier pigeon')
   expect((await found()).kafka).toEqual({
     via: 'none',
-    reason: "KAFKA_VIA is 'carrier pigeon', but only 'jars' and 'container' are meant"
+    reason: "KAFKA_VIA is 'carrier pigeon', but only 'jars', 'container' and 'embedded' are meant"
   })
 })
 

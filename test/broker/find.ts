@@ -1,5 +1,5 @@
-// Finds a real Kafka for tests, the demo and benchmarks: brokers that KAFKA_BROKERS names, else a container, else the
-// broker's own jars on a local Java. Says in one line what it found, or what to install or set where there is none.
+// Finds a Kafka for tests, the demo and benchmarks: brokers that KAFKA_BROKERS names, else a container, else the broker's
+// own jars on a local Java. The demo has the embedded one unless it is told otherwise. Says in one line what it found, or what to install or set where there is none.
 import { startBroker } from './broker.ts'
 import type { BrokerOptions } from './broker.ts'
 import { startContainer } from './container.ts'
@@ -55,7 +55,7 @@ async function search(purpose: Purpose, options: FindOptions): Promise<Outcome> 
   if (!['', 'jars', 'container', 'embedded'].includes(via)) {
     return none(`KAFKA_VIA is '${via}', but only 'jars', 'container' and 'embedded' are meant`)
   }
-  if (via === 'embedded') return embedded(options)
+  if (via === 'embedded' || (via === '' && purpose === 'demo')) return embedded(options)
   const reasons: string[] = []
   if (via !== 'jars') {
     const found = await container(options, via === 'container' ? forcedPullTimeoutMs : optionalPullTimeoutMs)
