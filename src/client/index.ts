@@ -34,6 +34,8 @@ export type {
   Verdict,
   Witness
 } from './transaction/prepared.ts'
+export { scanOpen } from './transaction/open_scan.ts'
+export type { OpenInLog } from './transaction/open_scan.ts'
 export { partitionOfGroup } from './transaction/proof.ts'
 export { isSameEntry, ledgerGroupOf, readLedger, readSettledLedger } from './transaction/witness.ts'
 export type { LedgerEntry, ReadLedgerOptions } from './transaction/witness.ts'

@@ -146,7 +146,8 @@ interface RawTarget {
 
 type RawPartition = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
 
-async function fetchRaw(cluster: Cluster, target: RawTarget, limits: CallLimits): Promise<RawPartition> {
+/** Reads whatever lies there, whether committed or not. An offset outside the log is answered as OFFSET_OUT_OF_RANGE. */
+export async function fetchRaw(cluster: Cluster, target: RawTarget, limits: CallLimits): Promise<RawPartition> {
   const { topic, partition, topicId } = target
   const key = keyOfPartition(topic, partition)
   const versions = topicId === zeroUuid ? { versionMax: topicIdVersionMin - 1 } : {}

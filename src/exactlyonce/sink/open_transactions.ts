@@ -8,6 +8,7 @@ import {
   ledgerGroupOf,
   partitionOfGroup,
   retry,
+  scanOpen,
   writeTxnMarkers
 } from '../../client/index.ts'
 import type { Attempt, Cluster, TopicPartition } from '../../client/index.ts'
@@ -80,23 +81,34 @@ async function openNow(
   producers: ReadonlyMap<bigint, number>,
   options: ReadOptions
 ): Promise<OpenTransaction[]> {
-  let described: Awaited<ReturnType<typeof describeProducers>>
+  const open = (await allOpen(cluster, partitions, options)).filter(({ producerId }) => producers.has(producerId))
+  const later = open.find(({ producerId, producerEpoch }) => producerEpoch >= (producers.get(producerId) ?? Infinity))
+  if (later !== undefined) throw takenOver(later.producerId, later.producerEpoch)
+  return open
+}
+
+async function allOpen(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  options: ReadOptions
+): Promise<OpenTransaction[]> {
   try {
-    described = await describeProducers(cluster, partitions, options)
+    const described = await describeProducers(cluster, partitions, options)
+    return partitions.flatMap(({ topic, partition }) => {
+      const producers = described.get(keyOfPartition(topic, partition)) ?? []
+      const open = producers.filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)
+      return open.map(({ producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset: startOffset }) => {
+        return { topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset }
+      })
+    })
   } catch (error) {
-    // Kafka before 2.8 cannot tell.
-    if (error instanceof KafkaError && error.code === 'BROKER_TOO_OLD') return []
-    throw error
+    if (!(error instanceof KafkaError) || error.code !== 'BROKER_TOO_OLD') throw error
   }
+  // Kafka before 2.8 cannot tell of producers; the log does, but not of coordinators.
   const open: OpenTransaction[] = []
   for (const { topic, partition } of partitions) {
-    for (const producer of described.get(keyOfPartition(topic, partition)) ?? []) {
-      const { producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset } = producer
-      const epochBelow = producers.get(producerId)
-      if (currentTxnStartOffset < 0n || epochBelow === undefined) continue
-      if (producerEpoch >= epochBelow) throw takenOver(producerId, producerEpoch)
-      open.push({ topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset: currentTxnStartOffset })
-    }
+    const scanned = await scanOpen(cluster, { topic, partition }, options)
+    open.push(...scanned.map((one) => ({ topic, partition, coordinatorEpoch: -1, ...one })))
   }
   return open
 }
@@ -123,8 +135,10 @@ export async function abortHanging(
       await writeTxnMarkers(cluster, { ...markers, partitions: [{ topic, partition }] }, options)
     } catch (error) {
       if (error instanceof KafkaError && error.retriable) throw error
+      const reason = error instanceof Error ? error.message : String(error)
       throw mayNotRepair(
-        `The transaction of producerId ${producerId} is aborted, but ${where} lacks its marker.`,
+        `The transaction of producerId ${producerId} is aborted, but ${where} lacks its marker, which could not be ` +
+          `written (${reason}).`,
         error
       )
     }
@@ -132,7 +146,10 @@ export async function abortHanging(
 }
 
 function mayNotRepair(message: string, cause: unknown): JobError {
-  const nextStep = 'Grant this principal CLUSTER_ACTION and start again, so that the marker can be written.'
+  const isTooOld = cause instanceof KafkaError && cause.code === 'BROKER_TOO_OLD'
+  const nextStep = isTooOld
+    ? 'End it with the abort command of kafka-transactions.sh of Kafka 3, and start again.'
+    : 'Grant this principal CLUSTER_ACTION and start again, so that the marker can be written.'
   return new JobError('HANGING_TRANSACTION', message, { fatal: true, nextStep, cause })
 }
 
