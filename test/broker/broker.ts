@@ -318,9 +318,10 @@ class JarBroker implements TestBroker {
     while (performance.now() < deadlineMs) {
       if (this.#servers.get(id)?.isGone() !== false) {
         const log = this.logTail(id)
-        // In ZooKeeper the registration of a killed broker refuses its successor until it expires.
-        const expires = needsZooKeeper(this.version) && log.includes('NodeExists')
-        if (!expires) throw new Error(`node ${id} of Kafka ${this.version} ended while starting:\n${log}`)
+        // In ZooKeeper the registration of a killed broker refuses its successor until it expires; and on a busy machine
+        // its own may expire while it starts.
+        const mayTryAgain = needsZooKeeper(this.version) && /NodeExists|SessionExpired/.test(log)
+        if (!mayTryAgain) throw new Error(`node ${id} of Kafka ${this.version} ended while starting:\n${log}`)
         this.#startNode(id)
       }
       try {
