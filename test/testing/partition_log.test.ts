@@ -228,6 +228,25 @@ describe('a marker', () => {
   })
 })
 
+describe('a producer that wrote nothing for long', () => {
+  test('is forgotten at the next look', () => {
+    const config = { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '500' }
+    const { log } = new Writer(config)
+    const append = (producerId: bigint, nowMs: number): void => {
+      const bytes = batch({ producerId, producerEpoch: 0, baseSequence: 0, timestamp: nowMs })
+      log.append(bytes, { origin: 'coordinator', leaderEpoch: 0, nowMs })
+    }
+    const known = (): bigint[] => [...log.producers.entries()].map(({ producerId }) => producerId)
+    append(1n, 10_000)
+    append(3n, 10_600)
+    expect(known()).toEqual([1n, 3n])
+    append(4n, 11_050)
+    expect(known()).toEqual([1n, 3n, 4n])
+    append(5n, 11_101)
+    expect(known()).toEqual([3n, 4n, 5n])
+  })
+})
+
 describe('a truncated log', () => {
   test('knows what it knew when it ended there', () => {
     const writer = new Writer()

@@ -126,6 +126,7 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['offsets.retention.minutes', 'int', '10080', 'fixed'],
   ['offsets.topic.num.partitions', 'int', '50', 'fixed'],
   ['offsets.topic.replication.factor', 'short', '3', 'fixed'],
+  ['producer.id.expiration.check.interval.ms', 'int', '600000', 'fixed'],
   ['producer.id.expiration.ms', 'int', '86400000', 'dynamic'],
   ['request.timeout.ms', 'int', '30000', 'fixed'],
   ['transaction.abort.timed.out.transaction.cleanup.interval.ms', 'int', '10000', 'fixed'],

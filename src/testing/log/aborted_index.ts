@@ -14,11 +14,24 @@ export class AbortedIndex {
   /** Those that reach into the offsets from `fetchOffset` up to, without it, `upperBound`. */
   between(fetchOffset: bigint, upperBound: bigint): readonly CompletedTransaction[] {
     const found: CompletedTransaction[] = []
-    for (const transaction of this.#transactions) {
-      if (transaction.lastOffset >= fetchOffset && transaction.firstOffset < upperBound) found.push(transaction)
+    for (let i = this.#firstEndingAt(fetchOffset); i < this.#transactions.length; i++) {
+      const transaction = this.#transactions[i]!
+      if (transaction.firstOffset < upperBound) found.push(transaction)
       if (transaction.lastStableOffset >= upperBound) break
     }
     return found
+  }
+
+  /** Number of the first transaction whose marker is at or behind an offset. */
+  #firstEndingAt(offset: bigint): number {
+    let low = 0
+    let high = this.#transactions.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#transactions[middle]!.lastOffset < offset) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   truncateFromEnd(endOffset: bigint): void {

@@ -81,6 +81,8 @@ export class PartitionLog {
   /** Bytes of all batches that were ever appended. */
   #endPosition = 0
   #bytesSinceIndexed = 0
+  /** 0 before the first batch of a producer. */
+  #nextExpiryMs = 0
   /** Completed transactions whose markers are not below the high watermark yet. */
   #unreplicated: CompletedTransaction[] = []
 
@@ -132,6 +134,7 @@ export class PartitionLog {
     }
     this.leaderEpochs.assign(leaderEpoch, this.#endOffset)
     if (batch.producerId !== -1n) {
+      this.#expireProducers(nowMs)
       const needsGuard = this.#settings.boolean('transaction.partition.verification.enable')
       const verdict = this.producers.check(batch, origin, options.guard, needsGuard)
       if (verdict instanceof Refusal) return verdict
@@ -281,6 +284,13 @@ export class PartitionLog {
     for (const { epoch, startOffset } of stored.leaderEpochs) this.leaderEpochs.assign(epoch, BigInt(startOffset))
     this.#highWatermark = BigInt(stored.highWatermark)
     this.#unreplicated = this.#unreplicated.filter(({ lastOffset }) => lastOffset >= this.#highWatermark)
+  }
+
+  /** Forgets producers that wrote nothing for long; looked at now and then only, as Kafka does. */
+  #expireProducers(nowMs: number): void {
+    if (nowMs < this.#nextExpiryMs) return
+    if (this.#nextExpiryMs > 0) this.producers.expire(nowMs, this.#settings.number('producer.id.expiration.ms'))
+    this.#nextExpiryMs = nowMs + this.#settings.number('producer.id.expiration.check.interval.ms')
   }
 
   #limits(): BatchLimits {
