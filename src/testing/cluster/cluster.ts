@@ -190,12 +190,14 @@ export class Cluster {
   internalTopic(name: string): Topic | Refusal {
     const known = this.topics.get(name)
     if (known !== undefined) return known
-    const prefix = name === internalTopics.groups ? 'offsets.topic' : 'transaction.state.log'
+    const isGroups = name === internalTopics.groups
+    const prefix = isGroups ? 'offsets.topic' : 'transaction.state.log'
+    const inSyncMin = isGroups ? {} : { 'min.insync.replicas': this.settings.text(`${prefix}.min.isr`) }
     return this.createTopic({
       name,
       partitionCount: this.settings.number(`${prefix}.num.partitions`),
       replicationFactor: Math.min(this.settings.number(`${prefix}.replication.factor`), this.nodes.size),
-      settings: { 'cleanup.policy': 'compact' }
+      settings: { 'cleanup.policy': 'compact', ...inSyncMin }
     })
   }
 
