@@ -12,8 +12,10 @@ const sourceFolders = [
   'benchmarks',
   'test/broker',
   'test/faults',
+  'test/fuzz',
   'test/programs',
   'test/proofs',
+  'test/protocol',
   'test/proxy'
 ]
 const settingsFiles = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.programs.json']

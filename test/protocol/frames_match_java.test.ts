@@ -5,21 +5,42 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { apis } from '../../src/protocol/apis.ts'
+import { apis, type ApiName } from '../../src/protocol/apis.ts'
+import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/framing.ts'
 import { includesVersion } from '../../src/protocol/schema.ts'
 import type { AnyField, Fields } from '../../src/protocol/schema.ts'
 import { classPath, findJars, javaCommand, projectFolder } from '../broker/jars.ts'
 import { run } from '../broker/processes.ts'
 import { drawFrames, expectJavaReads, type DrawnFrame } from './drawn_frames.ts'
-import { expectAgreement, messageOf, parseMessageVectors, valueIn, type MessageVector } from './message_vectors.ts'
+import { expectAgreement, messageOf, parseMessageVectors, valueIn, wholeHex } from './message_vectors.ts'
+import type { MessageVector } from './message_vectors.ts'
+import { fromHex, readVectors } from './record_vectors.ts'
 
 const committed = readFileSync(new URL('vectors/messages.jsonl', import.meta.url), 'utf8')
+/** Frames of this client, of Kafka's and of librdkafka with a broker of Kafka 4.4.0; see test/programs/capture_frames.ts. */
+const captured = readVectors<Captured>('captured.jsonl')
 /** FRAMES_PER_MESSAGE and FRAMES_SEED replace them. */
 const framesPerMessage = Number(process.env['FRAMES_PER_MESSAGE'] ?? 10)
 const seed = Number(process.env['FRAMES_SEED'] ?? 20_261_125)
 const jarsTimeoutMs = 11 * 60_000
 /** Requests and responses of all APIs in all versions, headers and the consumer protocol. */
 const versionsOfMessages = 2 * 285 + 2 + 2 + 4 + 4
+
+interface Captured {
+  readonly kind: 'request' | 'response'
+  readonly api: ApiName
+  readonly version: number
+  /** Hexadecimal. */
+  readonly bytes: string
+}
+
+/** As a proxy does: reads a frame, and writes what it has read. */
+function passedOn(kind: Captured['kind'], api: ApiName, version: number, hex: string): string {
+  const keep = { unknownTags: 'keep' } as const
+  const frame = fromHex(hex).subarray(4)
+  if (kind === 'request') return wholeHex(encodeRequest<ApiName>(decodeRequest(frame, keep), keep))
+  return wholeHex(encodeResponse<ApiName>({ api, version, ...decodeResponse(api, version, frame, keep) }, keep))
+}
 
 /** What the Java program prints, or why it cannot be run here. */
 async function java(args: readonly string[], input = ''): Promise<MessageVector[] | { readonly reason: string }> {
@@ -35,6 +56,11 @@ async function java(args: readonly string[], input = ''): Promise<MessageVector[
 describe('frames', () => {
   test.each(groups(parseMessageVectors(committed)))('of %s are those that Java wrote', (_name, vectors) => {
     for (const vector of vectors) expectAgreement(vector)
+  })
+
+  test('that real clients and brokers have sent come out as they went in', () => {
+    for (const { kind, api, version, bytes } of captured) expect(passedOn(kind, api, version, bytes)).toBe(bytes)
+    expect(captured.length).toBeGreaterThan(80)
   })
 
   test(
