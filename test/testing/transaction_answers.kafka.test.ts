@@ -4,7 +4,7 @@ import { quickRestart, startBroker } from '../broker/broker.ts'
 import type { BrokerOptions, TestBroker } from '../broker/broker.ts'
 import { describeBrokers } from '../broker/real_kafka.ts'
 import { twoPhaseCommitAnswers } from './transaction_admin_answers.ts'
-import { moveAnswers } from './transaction_failure_answers.ts'
+import { expiryAnswers, moveAnswers, shortLife } from './transaction_failure_answers.ts'
 import { allAnswers } from './transaction_all_answers.ts'
 
 const quickTimeouts = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
@@ -33,6 +33,10 @@ describeBrokers('a real Kafka', () => {
       'transaction.two.phase.commit.enable': String(isEnabled)
     }
     twoPhaseCommitAnswers({ cluster: withBroker({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
+  })
+
+  describe('with ids that expire', () => {
+    expiryAnswers({ cluster: withBroker({ config: shortLife }), transactionVersion: 2, speech: 'v5' })
   })
 
   describe('of three brokers', () => {

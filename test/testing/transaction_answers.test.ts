@@ -4,7 +4,7 @@ import { EmbeddedKafka } from 'kafka-once/testing'
 import type { EmbeddedKafkaOptions } from 'kafka-once/testing'
 import type { AnsweringCluster } from './raw_cluster.ts'
 import { twoPhaseCommitAnswers } from './transaction_admin_answers.ts'
-import { moveAnswers } from './transaction_failure_answers.ts'
+import { expiryAnswers, moveAnswers, shortLife } from './transaction_failure_answers.ts'
 import { allAnswers } from './transaction_all_answers.ts'
 
 const quickTimeouts = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '50' }
@@ -40,6 +40,10 @@ describe('the embedded Kafka', () => {
       'transaction.two.phase.commit.enable': String(isEnabled)
     }
     twoPhaseCommitAnswers({ cluster: withEmbedded({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
+  })
+
+  describe('with ids that expire', () => {
+    expiryAnswers({ cluster: withEmbedded({ config: shortLife }), transactionVersion: 2, speech: 'v5' })
   })
 
   describe('of three brokers', () => {

@@ -1,8 +1,10 @@
-// What becomes of transactions when brokers die: the only one of a cluster, and the one of three that coordinates.
+// What becomes of transactions when brokers die (the only one of a cluster, or the one of three that coordinates), and
+// when their time is over.
 import { errorCode } from 'kafka-once/protocol'
 import { expect } from 'vitest'
 import { committedRecords, scanPartition } from '../broker/log_scan.ts'
-import { answer, valuesOf } from './transaction_answers.ts'
+import { patiently } from './raw_cluster.ts'
+import { answer, shortTimeoutMs, valuesOf } from './transaction_answers.ts'
 import type { AnsweringSite, Situation } from './transaction_answers.ts'
 
 const { NONE } = errorCode
@@ -94,5 +96,39 @@ export function moveAnswers(site: AnsweringSite): void {
       await here.raw.untilLed(here.topic, partition)
       expect(await here.committedValues(partition)).toEqual(['value'])
     }
+  })
+}
+
+/** Settings under which ids expire while one looks, and transactions may last for ever. */
+export const shortLife: Readonly<Record<string, string>> = {
+  'transactional.id.expiration.ms': '500',
+  'transaction.remove.expired.transaction.cleanup.interval.ms': '200',
+  'transaction.max.timeout.ms': '2147483647'
+}
+
+/** Ids and transactions that outlive their time, or do not. For a broker with `shortLife`. */
+export function expiryAnswers(site: AnsweringSite): void {
+  answer(site, 'an id that nobody used for long is forgotten, but none with an open transaction', async (here) => {
+    const forever = await here.producer(`${here.name}-forever`).init({ timeoutMs: 2_147_483_647 })
+    await forever.write(0)
+    const mortal = await here.producer(`${here.name}-mortal`).init({ timeoutMs: shortTimeoutMs })
+    await mortal.write(0, [1])
+    const ended = await here.producer().init()
+    await ended.write(0)
+    expect((await ended.end()).errorCode).toBe(NONE)
+    for (const { transactionalId } of [ended, mortal]) {
+      await patiently(`${transactionalId} to be forgotten`, async () => {
+        const described = await here.raw.describe(transactionalId)
+        return described.errorCode === errorCode.TRANSACTIONAL_ID_NOT_FOUND ? true : undefined
+      })
+    }
+    expect((await ended.endOnce()).errorCode).toBe(errorCode.INVALID_PRODUCER_ID_MAPPING)
+    expect((await mortal.endOnce()).errorCode).toBe(errorCode.INVALID_PRODUCER_ID_MAPPING)
+    expect(await ended.addPartitions()).toBe(errorCode.INVALID_PRODUCER_ID_MAPPING)
+    expect(await here.raw.describe(forever.transactionalId)).toMatchObject({ transactionState: 'Ongoing' })
+    expect((await forever.end()).errorCode).toBe(NONE)
+    await patiently('both transactions to be seen', async () => {
+      return (await here.committedValues()).length === 2 ? true : undefined
+    })
   })
 }
