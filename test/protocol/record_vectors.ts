@@ -61,25 +61,59 @@ export async function describeBatches(bytes: Uint8Array): Promise<BatchDescripti
 
 function describeBatch(batch: RecordBatch): BatchDescription {
   const records = batch.records()
-  return {
-    magic: 2,
+  const outside = {
+    magic: batch.magic,
     baseOffset: String(batch.baseOffset),
     lastOffset: String(batch.lastOffset),
     sizeInBytes: batch.sizeInBytes,
     compression: batch.compression,
-    partitionLeaderEpoch: batch.partitionLeaderEpoch,
     timestampType: batch.timestampType,
+    maxTimestamp: batch.maxTimestamp
+  }
+  const inside = {
+    partitionLeaderEpoch: batch.partitionLeaderEpoch,
     isTransactional: batch.isTransactional,
     isControl: batch.isControl,
     hasDeleteHorizon: batch.hasDeleteHorizon,
     baseTimestamp: batch.baseTimestamp,
-    maxTimestamp: batch.maxTimestamp,
     producerId: String(batch.producerId),
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
-    recordCount: batch.recordCount,
+    lastSequence: batch.lastSequence,
+    recordCount: batch.recordCount
+  }
+  return {
+    ...outside,
+    ...(batch.magic === 2 ? inside : {}),
     records: Array.from({ length: records.count }, (_, i) => describeRecord(batch, records, i))
   }
+}
+
+/** What Kafka's reader sees, with plain messages of the old formats told as we tell them: several as one batch. */
+export function withRunsJoined(batches: readonly BatchDescription[]): BatchDescription[] {
+  const joined: BatchDescription[] = []
+  for (const batch of batches) {
+    const last = joined.at(-1)
+    if (last === undefined || !isRun(last, batch)) {
+      joined.push(batch)
+      continue
+    }
+    joined[joined.length - 1] = {
+      ...last,
+      lastOffset: batch['lastOffset'],
+      sizeInBytes: Number(last['sizeInBytes']) + Number(batch['sizeInBytes']),
+      maxTimestamp: Math.max(Number(last['maxTimestamp']), Number(batch['maxTimestamp'])),
+      records: [last['records'], batch['records']].flat()
+    }
+  }
+  return joined
+}
+
+function isRun(last: BatchDescription, next: BatchDescription): boolean {
+  if (last.magic === 2 || last.magic !== next.magic) return false
+  if (last['compression'] !== 'none' || next['compression'] !== 'none') return false
+  if (last['timestampType'] !== next['timestampType']) return false
+  return last['timestampType'] !== 'logAppendTime' || last['maxTimestamp'] === next['maxTimestamp']
 }
 
 function describeRecord(batch: RecordBatch, records: RecordView, i: number): Record<string, unknown> {
@@ -92,7 +126,8 @@ function describeRecord(batch: RecordBatch, records: RecordView, i: number): Rec
   }
   if (!batch.isControl) return described
   const control = readControlRecord(records.key(i), records.value(i))
-  described['control'] = control.type
+  described['control'] = control.type ?? 'UNKNOWN'
+  described['controlTypeId'] = control.typeId
   if (control.coordinatorEpoch !== undefined) described['coordinatorEpoch'] = control.coordinatorEpoch
   return described
 }
