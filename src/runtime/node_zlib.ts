@@ -2,7 +2,6 @@
 // ends when it likes; and zstd, which only newer versions of Node have.
 
 import * as zlib from 'node:zlib'
-import { promisify } from 'node:util'
 import type { PlatformZstd } from './runtime.ts'
 
 /** Throws `ERR_BUFFER_TOO_LARGE` when the output would exceed `bytesMax`. */
@@ -24,12 +23,6 @@ interface ZstdOptions {
   readonly pledgedSrcSize?: number
 }
 
-type ZstdCall = (
-  bytes: Uint8Array,
-  options: ZstdOptions,
-  done: (error: Error | null, result: Uint8Array) => void
-) => void
-
 /** ZSTD_c_compressionLevel of zstd's own interface. */
 const levelParameter = 100
 
@@ -37,15 +30,24 @@ const levelParameter = 100
 export const nodeZstd: PlatformZstd | undefined = findZstd()
 
 function findZstd(): PlatformZstd | undefined {
-  // The types are those of Node 20, which has neither function.
-  const { zstdCompress, zstdDecompress } = zlib as { zstdCompress?: ZstdCall; zstdDecompress?: ZstdCall }
-  if (zstdCompress === undefined || zstdDecompress === undefined) return undefined
-  const compress = promisify(zstdCompress)
-  const decompress = promisify(zstdDecompress)
+  const compress = zlibFunction('zstdCompress')
+  const decompress = zlibFunction('zstdDecompress')
+  if (compress === undefined || decompress === undefined) return undefined
   return Object.freeze({
     decompress: (frame, bytesMax) =>
       decompress(frame, { maxOutputLength: Math.max(bytesMax, 1), chunkSize: zlibChunkBytes }),
     compress: (bytes, level) =>
       compress(bytes, { params: { [levelParameter]: level }, pledgedSrcSize: bytes.length, chunkSize: zlibChunkBytes })
   } satisfies PlatformZstd)
+}
+
+// By its name, since the types are those of Node 20, which has neither function.
+function zlibFunction(name: string): ((bytes: Uint8Array, options: ZstdOptions) => Promise<Uint8Array>) | undefined {
+  const found: unknown = Reflect.get(zlib, name)
+  if (typeof found !== 'function') return undefined
+  return (bytes, options) =>
+    new Promise((resolve, reject) => {
+      const done = (error: Error | null, result: Uint8Array): void => (error === null ? resolve(result) : reject(error))
+      Reflect.apply(found, zlib, [bytes, options, done])
+    })
 }

@@ -143,15 +143,18 @@ describe('a batch of random bytes', () => {
 })
 
 describe('a batch that claims too much', () => {
-  test.each(['plain', 'gzip', 'snappy', 'lz4', 'zstd'])('of records is refused before memory is taken: %s', async (name) => {
-    const bytes = claiming(name, (view) => {
-      view.setInt32(57, 0x7fffffff)
-      view.setInt32(23, 0x7fffffff)
-    })
-    const before = process.memoryUsage().arrayBuffers
-    expect(await readAll(bytes)).toMatchObject({ code: 'MALFORMED', message: expect.stringContaining('cannot hold') })
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
-  })
+  test.each(['plain', 'gzip', 'snappy', 'lz4', 'zstd'])(
+    'of records is refused before memory is taken: %s',
+    async (name) => {
+      const bytes = claiming(name, (view) => {
+        view.setInt32(57, 0x7fffffff)
+        view.setInt32(23, 0x7fffffff)
+      })
+      const before = process.memoryUsage().arrayBuffers
+      expect(await readAll(bytes)).toMatchObject({ code: 'MALFORMED', message: expect.stringContaining('cannot hold') })
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
+    }
+  )
 
   test.each([
     ['a negative number of records', -1, 5],

@@ -15,7 +15,22 @@ export interface RecordVector {
   readonly batches: readonly BatchDescription[]
 }
 
-export type BatchDescription = Readonly<Record<string, unknown>> & { readonly magic: number }
+export type BatchDescription = Readonly<Record<string, unknown>> & {
+  readonly magic: number
+  readonly records: readonly RecordDescription[]
+}
+
+export interface RecordDescription {
+  readonly offset: string
+  readonly timestamp: number
+  /** Hexadecimal, as the value, or a digest where it is long. */
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: readonly (readonly [key: string, value: string | null])[]
+  readonly control?: string
+  readonly controlTypeId?: number
+  readonly coordinatorEpoch?: number
+}
 
 export function parseLines<T>(text: string): T[] {
   return text
@@ -103,7 +118,7 @@ export function withRunsJoined(batches: readonly BatchDescription[]): BatchDescr
       lastOffset: batch['lastOffset'],
       sizeInBytes: Number(last['sizeInBytes']) + Number(batch['sizeInBytes']),
       maxTimestamp: Math.max(Number(last['maxTimestamp']), Number(batch['maxTimestamp'])),
-      records: [last['records'], batch['records']].flat()
+      records: [...last.records, ...batch.records]
     }
   }
   return joined
@@ -116,20 +131,18 @@ function isRun(last: BatchDescription, next: BatchDescription): boolean {
   return last['timestampType'] !== 'logAppendTime' || last['maxTimestamp'] === next['maxTimestamp']
 }
 
-function describeRecord(batch: RecordBatch, records: RecordView, i: number): Record<string, unknown> {
-  const described: Record<string, unknown> = {
+function describeRecord(batch: RecordBatch, records: RecordView, i: number): RecordDescription {
+  const described = {
     offset: String(records.offset(i)),
     timestamp: records.timestamp(i),
     key: contents(records.key(i)),
     value: contents(records.value(i)),
-    headers: records.headers(i).map(([key, value]) => [key, contents(value)])
+    headers: records.headers(i).map(([key, value]) => [key, contents(value)] as const)
   }
   if (!batch.isControl) return described
-  const control = readControlRecord(records.key(i), records.value(i))
-  described['control'] = control.type ?? 'UNKNOWN'
-  described['controlTypeId'] = control.typeId
-  if (control.coordinatorEpoch !== undefined) described['coordinatorEpoch'] = control.coordinatorEpoch
-  return described
+  const { type, typeId, coordinatorEpoch } = readControlRecord(records.key(i), records.value(i))
+  const control = { control: type ?? 'UNKNOWN', controlTypeId: typeId }
+  return { ...described, ...control, ...(coordinatorEpoch === undefined ? {} : { coordinatorEpoch }) }
 }
 
 function contents(bytes: Uint8Array | null): string | null {

@@ -30,54 +30,72 @@ export interface WasmZstd {
 type Found<T> = T | undefined | Promise<T | undefined>
 type Callable = (...args: readonly unknown[]) => unknown
 
-export function nativeSnappy(tools: GivenTools): Found<NativeSnappy> {
-  return adapted(tools, optionalPackages.snappy, (api) => {
-    const compress = functionOf(api, 'compressSync')
-    const uncompress = functionOf(api, 'uncompressSync')
-    return {
-      compress: (bytes) => toBytes(compress(toBuffer(bytes))),
-      uncompress: (block) => toBytes(uncompress(toBuffer(block), { asBuffer: true }))
+/** What is made of one package, once. */
+class Adapter<T extends object> {
+  private readonly name: string
+  private readonly adapt: (api: object) => T | Promise<T>
+  private readonly made = new WeakMap<object, T | Promise<T>>()
+
+  constructor(name: string, adapt: (api: object) => T | Promise<T>) {
+    this.name = name
+    this.adapt = adapt
+  }
+
+  /** Undefined where the package is not here; a promise only until it is ready. */
+  find(tools: GivenTools): Found<T> {
+    const found = tools.optionalPackage?.(this.name)
+    if (found instanceof Promise) return found.then((api) => (api === undefined ? undefined : this.of(api)))
+    return found === undefined ? undefined : this.of(found)
+  }
+
+  private of(api: object): T | Promise<T> {
+    const known = this.made.get(api)
+    if (known !== undefined) return known
+    const made = this.adapt(api)
+    this.made.set(api, made)
+    if (made instanceof Promise) {
+      const keep = (ready: T): void => void this.made.set(api, ready)
+      // Whoever asked gets the refusal; this is only about the next time.
+      made.then(keep, () => {})
     }
-  })
+    return made
+  }
+}
+
+const snappy = new Adapter<NativeSnappy>(optionalPackages.snappy, (api) => {
+  const compress = functionOf(api, 'compressSync')
+  const uncompress = functionOf(api, 'uncompressSync')
+  return {
+    compress: (bytes) => toBytes(compress(toBuffer(bytes))),
+    uncompress: (block) => toBytes(uncompress(toBuffer(block), { asBuffer: true }))
+  }
+})
+
+const lz4 = new Adapter<NativeLz4>(optionalPackages.lz4, (api) => {
+  const compress = functionOf(api, 'compressFrameSync')
+  const decompress = functionOf(api, 'decompressFrameSync')
+  return {
+    compress: (bytes) => toBytes(compress(toBuffer(bytes))),
+    decompress: (frame) => toBytes(decompress(toBuffer(frame)))
+  }
+})
+
+const zstd = new Adapter<WasmZstd>(optionalPackages.zstd, async (api) => {
+  const compress = functionOf(api, 'compress')
+  await functionOf(api, 'init')()
+  return { compress: (bytes, level) => toBytes(compress(bytes, level)) }
+})
+
+export function nativeSnappy(tools: GivenTools): Found<NativeSnappy> {
+  return snappy.find(tools)
 }
 
 export function nativeLz4(tools: GivenTools): Found<NativeLz4> {
-  return adapted(tools, optionalPackages.lz4, (api) => {
-    const compress = functionOf(api, 'compressFrameSync')
-    const decompress = functionOf(api, 'decompressFrameSync')
-    return {
-      compress: (bytes) => toBytes(compress(toBuffer(bytes))),
-      decompress: (frame) => toBytes(decompress(toBuffer(frame)))
-    }
-  })
+  return lz4.find(tools)
 }
 
 export function wasmZstd(tools: GivenTools): Found<WasmZstd> {
-  return adapted(tools, optionalPackages.zstd, async (api) => {
-    const compress = functionOf(api, 'compress')
-    await functionOf(api, 'init')()
-    return { compress: (bytes, level) => toBytes(compress(bytes, level)) }
-  })
-}
-
-/** What was made of a package, or is being made, by the package. */
-const adapters = new WeakMap<object, unknown>()
-
-function adapted<T extends object>(tools: GivenTools, name: string, adapt: (api: object) => T | Promise<T>): Found<T> {
-  const found = tools.optionalPackage?.(name)
-  if (found === undefined) return undefined
-  if (found instanceof Promise) return found.then((api) => (api === undefined ? undefined : adapterOf(api, adapt)))
-  return adapterOf(found, adapt)
-}
-
-function adapterOf<T extends object>(api: object, adapt: (api: object) => T | Promise<T>): T | Promise<T> {
-  const known = adapters.get(api)
-  // Each package has one adapter, which the same function made.
-  if (known !== undefined) return known as T | Promise<T>
-  const made = adapt(api)
-  adapters.set(api, made)
-  if (made instanceof Promise) made.then((ready) => adapters.set(api, ready)).catch(() => {})
-  return made
+  return zstd.find(tools)
 }
 
 function functionOf(api: object, name: string): Callable {
