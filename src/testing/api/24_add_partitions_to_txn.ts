@@ -49,6 +49,7 @@ export const addPartitionsToTxn = handler('AddPartitionsToTxn', (request, contex
 
 function addAll({ transactions }: Request, context: RequestContext, done: (response: Response) => void): void {
   const results = new Map<string, readonly TopicResult[]>()
+  let left = transactions.length
   let isFailed = false
   const finish = (code: number): void => {
     const resultsByTransaction = Array.from(results, ([transactionalId, topicResults]) => {
@@ -62,7 +63,7 @@ function addAll({ transactions }: Request, context: RequestContext, done: (respo
       resultsByTopicV3AndBelow: []
     })
   }
-  if (transactions.length === 0) return finish(errorCode.NONE)
+  if (left === 0) return finish(errorCode.NONE)
   for (const { topics, ...transaction } of transactions) {
     add({ ...transaction, partitions: partitionsOf(topics) }, context, (codes) => {
       if (isFailed) return
@@ -70,7 +71,7 @@ function addAll({ transactions }: Request, context: RequestContext, done: (respo
       isFailed = codes.includes(errorCode.UNSUPPORTED_VERSION)
       if (isFailed) return finish(errorCode.UNSUPPORTED_VERSION)
       results.set(transaction.transactionalId, resultsOf(topics, codes))
-      if (results.size === transactions.length) finish(errorCode.NONE)
+      if (--left === 0) finish(errorCode.NONE)
     })
   }
 }

@@ -10,7 +10,7 @@ import type { Partition } from '../cluster/topic.ts'
 import { TransactionCoordinator } from './coordinator.ts'
 import { asLogged } from './entry.ts'
 import type { TransactionEntry } from './entry.ts'
-import type { MarkerRequest, MarkerResult, TransactionPorts, TransactionSettings } from './ports.ts'
+import type { CoordinatorRuntime, MarkerRequest, MarkerResult, TransactionPorts, TransactionSettings } from './ports.ts'
 import { settle, settleAll } from './settle.ts'
 import type { TransactionVersion } from './states.ts'
 import { transactionLog } from './transaction_log.ts'
@@ -90,13 +90,11 @@ export class BrokerTransactions implements TransactionPort {
 }
 
 function portsOf(broker: Broker): TransactionPorts {
-  const { cluster, id } = broker
+  const { cluster } = broker
   const { settings } = cluster
   const stateTopic = (): Partition[] | undefined => cluster.topics.get(internalTopics.transactions)?.partitions
   return {
-    // Timers of a broker end with it.
-    runtime: { ...cluster.runtime, setTimer: (delayMs, fire) => broker.setTimer(delayMs, fire) },
-    brokerId: id,
+    runtime: runtimeOf(broker),
     settings: settingsOf(broker),
     transactionVersion: () => transactionVersionOf(broker),
     partitionCount: () => stateTopic()?.length ?? settings.number('transaction.state.log.num.partitions'),
@@ -107,9 +105,9 @@ function portsOf(broker: Broker): TransactionPorts {
       const log = stateTopic()?.[index]?.durable(transactionLog)
       if (log === undefined || log.size === 0) return done([])
       const { loadMs } = cluster.transactions
-      const read = (): void => transactionsOf(broker).whenAwake({ run: () => done(log.values()), lost: () => {} })
-      if (loadMs === 0) cluster.runtime.defer(read)
-      else broker.setTimer(loadMs, read)
+      const read = (): void => done(log.values())
+      if (loadMs === 0) this.runtime.defer(read)
+      else this.runtime.setTimer(loadMs, read)
     },
     leaderOf(topic, index) {
       const leader = cluster.partition(topic, index)?.leader ?? noLeader
@@ -117,6 +115,16 @@ function portsOf(broker: Broker): TransactionPorts {
     },
     sendMarkers: (to, requests, done) => sendMarkers(broker, to, requests, done),
     nextProducerId: () => broker.producerIds.take()
+  }
+}
+
+function runtimeOf(broker: Broker): CoordinatorRuntime {
+  const { runtime } = broker.cluster
+  return {
+    nowMs: () => runtime.nowMs(),
+    monotonicMs: () => runtime.monotonicMs(),
+    setTimer: (delayMs, fire) => broker.setTimer(delayMs, fire),
+    defer: (fire) => runtime.defer(() => transactionsOf(broker).whenAwake({ run: fire, lost: () => {} }))
   }
 }
 

@@ -42,9 +42,11 @@ export interface MarkerRequest {
 /** The error code of each partition of a `MarkerRequest`, in its order. */
 export type MarkerResult = readonly number[]
 
+/** The broker's time: nothing of it passes while the broker stands still. */
+export type CoordinatorRuntime = Pick<Runtime, 'nowMs' | 'monotonicMs' | 'setTimer' | 'defer'>
+
 export interface TransactionPorts {
-  readonly runtime: Runtime
-  readonly brokerId: number
+  readonly runtime: CoordinatorRuntime
   readonly settings: TransactionSettings
   /** The finalized feature `transaction.version`. */
   transactionVersion(): TransactionVersion

@@ -138,7 +138,7 @@ describe('EndTxn of version 2', () => {
     const producer = lone.init('a')
     const entry = around.log.get('a')!
     around.log.set('a', { ...entry, producerEpoch: 32_766 })
-    const successor = around.coordinator(2, 1)
+    const successor = around.coordinator(1)
     around.time.advance(0)
     const last = { ...producer, producerEpoch: 32_766 }
     successor.add('a', last)
@@ -320,7 +320,7 @@ describe('markers', () => {
     around.time.advance(0)
     for (let i = 0; i < 4; i++) lone.coordinator.onResignation(i)
     expect(lone.end('a', producer).errorCode).toBe(errorCode.NOT_COORDINATOR)
-    const successor = around.coordinator(2, 1)
+    const successor = around.coordinator(1)
     expect(successor.end('a', producer).errorCode).toBe(errorCode.COORDINATOR_LOAD_IN_PROGRESS)
     rule[Symbol.dispose]()
     around.time.advance(0)
@@ -371,7 +371,7 @@ describe('the log', () => {
     const { around, lone } = scene()
     const first = lone.init('a')
     lone.init('a', { expected: first })
-    const successor = around.coordinator(2, 1)
+    const successor = around.coordinator(1)
     around.time.advance(0)
     expect(successor.init('a', { expected: first }).errorCode).toBe(PRODUCER_FENCED)
   })
@@ -427,7 +427,7 @@ describe('ListTransactions', () => {
 
   test('is refused while a partition is being loaded', () => {
     const { around } = scene()
-    const loading = around.coordinator(2, 1)
+    const loading = around.coordinator(1)
     const filters = { states: [], producerIds: [], durationMs: -1, pattern: undefined }
     expect(listTransactions(loading.coordinator.state, filters, 0).errorCode).toBe(
       errorCode.COORDINATOR_LOAD_IN_PROGRESS

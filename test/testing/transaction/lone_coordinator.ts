@@ -76,17 +76,16 @@ export class Surroundings {
   markerCodes: (number | 'noAnswer')[] = []
   #nextProducerId = 0n
 
-  coordinator(brokerId = 1, coordinatorEpoch = 0): Lone {
-    const coordinator = new TransactionCoordinator(this.#ports(brokerId), this.control)
+  coordinator(coordinatorEpoch = 0): Lone {
+    const coordinator = new TransactionCoordinator(this.#ports(), this.control)
     for (let i = 0; i < partitionCount; i++) coordinator.onElection(i, coordinatorEpoch)
     return new Lone(this, coordinator)
   }
 
-  #ports(brokerId: number): TransactionPorts {
+  #ports(): TransactionPorts {
     return {
       settings: this.settings,
       runtime: this.time.runtime,
-      brokerId,
       transactionVersion: () => this.version,
       partitionCount: () => partitionCount,
       append: (_partition, _epoch, transactionalId, entry, done) => {
