@@ -14,7 +14,6 @@ export type {
   Files,
   Listener,
   ListenOptions,
-  PlatformZstd,
   ProcessIdentity,
   Runtime,
   ServerRuntime,

@@ -260,9 +260,8 @@ class Scanner {
   }
 
   #takeControl(batch: RecordBatch): void {
-    const control = readControlBatch(batch)
-    if (control?.type !== 'COMMIT' && control?.type !== 'ABORT') return
-    const { type, coordinatorEpoch } = control
+    const { type, coordinatorEpoch } = readControlBatch(batch)
+    if (type !== 'COMMIT' && type !== 'ABORT') return
     const { producerId, producerEpoch, baseOffset: offset } = batch
     const open = this.#open.get(producerId) ?? this.#begin(producerId)
     this.#end(producerId, open, type, { offset, producerEpoch, coordinatorEpoch: coordinatorEpoch ?? -1 })

@@ -31,6 +31,8 @@ export interface PipelineSettings {
   readonly lingerMs: number
   readonly lock: 'pid' | 'none'
   readonly onLostTransaction?: 'stop' | 'acceptLoss' | undefined
+  /** Default: the source's own. */
+  readonly discoveryIntervalMs?: number | undefined
   /** Restarts within one process. Default 3. */
   readonly restartAttemptsMax?: number | undefined
   readonly order?: FaultOrder | undefined

@@ -131,12 +131,13 @@ export async function startPipeline(
   })
   environment.enableCheckpointing(intervalMs, { storage, timeoutMs, concurrentMax })
   const schema = new LineSchema()
-  const folded = environment
-    .addSource(new KafkaSource({ kafka, topics: [input], startupMode: 'EARLIEST', schema }), { name: 'input' })
-    .map(
-      perSubtask(({ subtaskIndex }) => new Folding(subtaskIndex, tell)),
-      { name: 'folding' }
-    )
+  const discovery =
+    settings.discoveryIntervalMs === undefined ? {} : { discoveryIntervalMs: settings.discoveryIntervalMs }
+  const source = new KafkaSource({ kafka, topics: [input], startupMode: 'EARLIEST', schema, ...discovery })
+  const folded = environment.addSource(source, { name: 'input' }).map(
+    perSubtask(({ subtaskIndex }) => new Folding(subtaskIndex, tell)),
+    { name: 'folding' }
+  )
   const { prefix: transactionalIdPrefix, transactionTimeoutMs, lingerMs } = settings
   for (const topic of outputs) {
     const sink = { kafka, topic, schema, transactionalIdPrefix, transactionTimeoutMs, producer: { lingerMs } }

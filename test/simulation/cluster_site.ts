@@ -1,12 +1,16 @@
 // The simulated Kafka of one run, and what faults do to it. Owns nothing of the programs.
+import { Kafka, silentLogger } from 'kafka-once'
 import { EmbeddedKafka, transactionLog } from 'kafka-once/testing'
 import type { PartitionLog, ServerRuntime, World } from 'kafka-once/testing'
 import { RecordBatch, RecordBatchBuilder } from 'kafka-once/protocol'
-import { scanBatches } from '../broker/log_scan.ts'
+import { committedRecords, scanBatches } from '../broker/log_scan.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
 import type { Action, Shape } from './plan.ts'
 
 const internalPartitions = '3'
+/** The transactional ids of the job, as many as it may ever use. */
+const ids = Array.from({ length: 4 }, (_, slot) => `id.0.${slot}`)
+const firstUsedProducerId = 700_000n
 const endings = ['PrepareCommit', 'PrepareAbort', 'Ongoing']
 
 export class ClusterSite {
@@ -35,20 +39,33 @@ export class ClusterSite {
       }
     })
     kafka.cluster.transactions.loadMs = shape.loadMs
+    kafka.cluster.replication.delayMs = shape.replicaMs
     for (const name of topics) {
       kafka.cluster.createTopic({ name, partitionCount: shape.partitions, replicationFactor: shape.brokers })
     }
+    if (shape.firstEpoch > 0) await startAtEpoch(kafka, shape)
     const site = new ClusterSite(world, runtime, kafka)
     if (shape.markerMs > 0) site.#delayMarkers(shape.markerMs)
     return site
   }
 
-  /** Appends records to a partition as a leader does, whatever state the brokers are in. */
+  /**
+   * Appends records to a partition where a broker leads it. They may be lost again with that broker, like those of a
+   * producer that got no answer: what counts is what the log holds in the end.
+   */
   feed(topic: string, partition: number, texts: readonly string[]): void {
+    const found = this.kafka.cluster.partition(topic, partition)
+    const leader = found === undefined ? undefined : this.kafka.cluster.leaderOf(found)
+    if (found === undefined || leader === undefined || leader.isPaused) return
     const builder = new RecordBatchBuilder()
     const nowMs = this.#runtime.nowMs()
     for (const text of texts) builder.append(null, Buffer.from(text), [], nowMs)
-    this.kafka.cluster.partition(topic, partition)?.append(builder.finishPlain(), { origin: 'client', nowMs })
+    found.append(builder.finishPlain(), { origin: 'client', nowMs })
+  }
+
+  /** How many committed records a partition has for a reader. */
+  countOf(topic: string, partition: number): number {
+    return committedRecords(scanLog(topic, partition, this.kafka.log(topic, partition))).length
   }
 
   partitionsOf(topic: string): number {
@@ -104,6 +121,12 @@ export class ClusterSite {
       case 'setVersion':
         this.kafka.setTransactionVersion(action.version)
         return true
+      case 'addPartitions':
+        this.#addPartitions()
+        return true
+      case 'deleteLedgers':
+        void this.#deleteLedgers()
+        return true
       default:
         return false
     }
@@ -156,6 +179,25 @@ export class ClusterSite {
     }
   }
 
+  /** One more for every topic of the job, the outputs first: whoever finds new input must find room for its output. */
+  #addPartitions(): void {
+    const { cluster } = this.kafka
+    const topics = [...cluster.topics.values()].filter(({ isInternal }) => !isInternal)
+    for (const topic of topics.toReversed()) cluster.addPartitions(topic, topic.partitions.length + 1, [], false)
+  }
+
+  async #deleteLedgers(): Promise<void> {
+    const { runtime } = this.#world.spawn('elsewhere', 'somebody')
+    const kafka = new Kafka({ brokers: this.kafka.bootstrap.split(','), logger: silentLogger, runtime })
+    try {
+      await kafka.admin().deleteGroups(ids.map((id) => `${id}.ledger`))
+    } catch {
+      // There may be nobody to ask.
+    } finally {
+      await kafka.close()
+    }
+  }
+
   #delayMarkers(afterMs: number): void {
     this.kafka.cluster.transactions.markers.add(({ partition }) => ({ afterMs: afterMs * (1 + (partition % 2)) }))
   }
@@ -168,6 +210,34 @@ export class ClusterSite {
       if (this.#rules.delete(rule)) rule[Symbol.dispose]()
     })
   }
+}
+
+/** Lets coordinators find ids that have been used for so long. */
+async function startAtEpoch(kafka: EmbeddedKafka, { firstEpoch, transactionTimeoutMs }: Shape): Promise<void> {
+  kafka.coordinatorOf('transaction', 'any')
+  const nowMs = kafka.cluster.runtime.nowMs()
+  for (const { partitions } of kafka.cluster.topics.values()) {
+    for (const partition of partitions) {
+      if (partition.topic.name !== '__transaction_state') continue
+      ids.forEach((transactionalId, slot) => {
+        partition.durable(transactionLog).set(transactionalId, {
+          transactionalId,
+          producerId: firstUsedProducerId + BigInt(slot),
+          previousProducerId: -1n,
+          nextProducerId: -1n,
+          producerEpoch: firstEpoch - slot,
+          lastProducerEpoch: -1,
+          timeoutMs: transactionTimeoutMs,
+          state: 'Empty',
+          partitions: new Map(),
+          startedAtMs: -1,
+          updatedAtMs: nowMs,
+          clientVersion: 0
+        })
+      })
+    }
+  }
+  await kafka.restart()
 }
 
 function scanLog(topic: string, partition: number, log: PartitionLog): PartitionScan {

@@ -30,7 +30,7 @@ process.on('unhandledRejection', (reason) => {
   process.exitCode = 1
 })
 
-const sums = { seeds: 0, records: 0, requests: 0, processes: 0, events: 0, virtualMs: 0, failures: 0 }
+const sums = { seeds: 0, stopped: 0, verdicts: 0, requests: 0, processes: 0, events: 0, virtualMs: 0, failures: 0 }
 const coverage = new Coverage()
 const startMs = performance.now()
 const startCpu = process.cpuUsage()
@@ -52,12 +52,13 @@ report()
 console.log(`${coverage.met.size} different meetings of place, state and error code`)
 process.exitCode = sums.failures > 0 ? 1 : process.exitCode
 
-function add({ events, virtualMs, result }: PlanRun): void {
+function add({ events, virtualMs, requests, result }: PlanRun): void {
   sums.seeds++
   sums.events += events
   sums.virtualMs += virtualMs
-  sums.records += result?.records ?? 0
-  sums.requests += result?.requests ?? 0
+  sums.requests += requests
+  sums.verdicts += result?.verdicts ?? 0
+  sums.stopped += result?.stoppedBy === undefined ? 0 : 1
   sums.processes += result?.processes ?? 0
 }
 
@@ -78,7 +79,7 @@ function report(): void {
   console.log(
     `${sums.seeds} seeds in ${Math.round((reportedMs - startMs) / 1000)} s, ${(sums.seeds / cpuSeconds).toFixed(1)} per CPU second; ` +
       `per seed ${perSeed(sums.requests)} requests, ${perSeed(sums.events)} events, ${perSeed(sums.processes)} processes, ` +
-      `${perSeed(sums.records)} records, ${(sums.virtualMs / 1000 / Math.max(1, sums.seeds)).toFixed(1)} s of virtual time; ` +
-      `${sums.failures} failed`
+      `${perSeed(sums.verdicts)} verdicts, ${(sums.virtualMs / 1000 / Math.max(1, sums.seeds)).toFixed(1)} s of virtual time; ` +
+      `${sums.stopped} rightly stopped, ${sums.failures} failed`
   )
 }

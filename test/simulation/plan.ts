@@ -25,6 +25,10 @@ export type Action =
   | { readonly do: 'clock'; readonly ms: number }
   | { readonly do: 'setVersion'; readonly version: 0 | 1 | 2 }
   | { readonly do: 'addPartitions' }
+  /** The process dies, and finds another folder than it left. */
+  | { readonly do: 'folder'; readonly what: 'empty' | 'older' | 'flipped' | 'short' }
+  /** The groups that hold the witnesses are deleted. */
+  | { readonly do: 'deleteLedgers' }
 
 export type PlannedFault = Fault<Action>
 
@@ -44,6 +48,8 @@ export interface Shape {
   readonly latency: Latency
   /** How long markers take on top, milliseconds. */
   readonly markerMs: number
+  /** How long followers take, milliseconds. */
+  readonly replicaMs: number
   /** How long a transaction coordinator loads. */
   readonly loadMs: number
   /** The epoch that transactional ids begin with. */
@@ -53,6 +59,8 @@ export interface Shape {
   readonly feedMs: number
   /** Whether somebody reads the output meanwhile. */
   readonly isRead: boolean
+  /** Codes with which a program may rightly stop for good. */
+  readonly mayStop: readonly string[]
   /** After so long nothing goes wrong any more. */
   readonly healMs: number
 }

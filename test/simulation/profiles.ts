@@ -130,8 +130,10 @@ function plainShape(chance: Chance): Shape {
     lock: chance.pick(['pid', 'none']),
     latency: { minMs: chance.pick([0.05, 0.3, 2]), jitterMs: chance.pick([0.05, 0.5, 3]) },
     markerMs: chance.pick([0, 0, 3, 20]),
+    replicaMs: chance.pick([0, 0, 1, 10]),
     loadMs: chance.pick([0, 0, 5, 60]),
-    firstEpoch: -1,
+    firstEpoch: 0,
+    mayStop: [],
     batches,
     batchRecords: chance.between(1, 3),
     feedMs,
@@ -139,6 +141,56 @@ function plainShape(chance: Chance): Shape {
     healMs: batches * feedMs + chance.pick([0, 300])
   }
 }
+
+/** Things that hardly matter by themselves, to be mixed with others. */
+const nuisances: Profile['faults'] = [
+  [1, frame],
+  [0.5, move],
+  [0.3, markers],
+  [0.3, killBroker]
+]
+
+/** A transaction may time out while nobody works on it: at about that time a process comes back. */
+const longDown: Draw = (chance, { transactionTimeoutMs }) => {
+  const downMs = Math.round(transactionTimeoutMs * chance.pick([0.5, 0.9, 1, 1.1, 1.5]) + chance.within(-5, 5))
+  const action: Action = chance.is(0.6)
+    ? { do: 'kill', power: chance.is(0.2), downMs }
+    : { do: 'pause', forMs: downMs, successorMs: chance.is(0.5) ? wait(chance) : undefined }
+  return { when: anyPlace(chance), action }
+}
+
+const start: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'start' } })
+
+/** One that wakes when another one has taken over. */
+const zombie: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'pause', forMs: 5 + wait(chance), successorMs: Math.round(chance.exponential(10)) }
+})
+
+const folder: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'folder', what: chance.pick(['empty', 'older', 'flipped', 'short']) }
+})
+
+const deleteLedgers: Draw = (chance) => ({ when: anyPlace(chance), action: { do: 'deleteLedgers' } })
+
+const setVersion: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'setVersion', version: chance.pick([0, 1, 2]) }
+})
+
+const grow: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'addPartitions' } })
+
+const clock: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'clock', ms: Math.round(chance.within(-3_600_000, 3_600_000)) }
+})
+
+/** Requests that come when nobody remembers them: up to a minute late. */
+const veryLate: Draw = (chance) => ({
+  when: { at: 'request', api: chance.pick(transactionalApis), hit: chance.between(1, 8) },
+  action: { do: chance.pick(['late', 'repeat']), delayMs: Math.round(chance.within(10, chance.pick([500, 60_000]))) }
+})
 
 const profiles: Readonly<Record<string, Profile>> = {
   /** Processes die and pause, nothing else. */
@@ -170,6 +222,65 @@ const profiles: Readonly<Record<string, Profile>> = {
       [1, disk],
       [0.3, stop]
     ]
+  },
+  /** The job is down for about as long as its transactions live. */
+  timeout: {
+    shape: (chance) => {
+      const transactionTimeoutMs = chance.pick([600, 1000, 2000])
+      return { transactionTimeoutMs, checkpointTimeoutMs: transactionTimeoutMs - 300, healMs: 3 * transactionTimeoutMs }
+    },
+    faultsMax: 4,
+    faults: [[4, longDown], [1, kill], ...nuisances]
+  },
+  /** Two runs of one job at the same time. */
+  zombies: {
+    shape: () => ({ lock: 'none', healMs: 900 }),
+    faultsMax: 5,
+    faults: [[4, zombie], [1.5, start], [1, kill], ...nuisances]
+  },
+  /** Requests that arrive again, or for the first time, when their sender is long gone. */
+  late: {
+    shape: (chance) => ({ intervalMs: chance.pick([80, 400]), healMs: chance.pick([600, 3000]) }),
+    faultsMax: 5,
+    faults: [
+      [4, veryLate],
+      [2, kill],
+      [1, move]
+    ]
+  },
+  /** Ids whose epochs are used up. */
+  epochs: {
+    shape: (chance) => ({ firstEpoch: 32_767 - chance.between(1, 8) }),
+    faultsMax: 4,
+    faults: [[4, kill], [1, pause], ...nuisances]
+  },
+  /** The cluster is changed to another transaction version, up or down. */
+  versions: {
+    shape: () => ({}),
+    faultsMax: 4,
+    faults: [[3, setVersion], [3, kill], ...nuisances]
+  },
+  /** The checkpoint folder is emptied, set back or damaged; whoever did it notices, and puts the right one back. */
+  folder: {
+    shape: () => ({}),
+    faultsMax: 4,
+    faults: [
+      [3, folder],
+      [2, kill],
+      [0.5, frame]
+    ]
+  },
+  /** Somebody deletes the groups that hold the witnesses. */
+  ledger: {
+    shape: () => ({ mayStop: ['LEDGER_MISMATCH', 'TRANSACTION_UNDECIDED'] }),
+    faultsMax: 4,
+    faults: [[2, deleteLedgers], [3, kill], ...nuisances]
+  },
+  /** Topics get more partitions, and clocks jump. */
+  growth: {
+    shape: (chance) => ({ isRead: false, healMs: chance.between(600, 1500) }),
+    faultsMax: 4,
+    faults: [[2, grow], [1, clock], [2, kill], ...nuisances]
   }
 }
 

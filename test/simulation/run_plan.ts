@@ -15,6 +15,7 @@ export interface PlanRun {
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
+  readonly requests: number
   readonly lines: readonly string[]
 }
 
@@ -26,7 +27,7 @@ export async function runPlan(plan: Plan, coverage = new Coverage(), isTraceKept
   const { outcome, hash, events, virtualMs, lines } = run
   const result = outcome.kind === 'ended' ? outcome.value : undefined
   const faults = outcome.kind === 'ended' ? outcome.value.faults : [textOf(outcome.error)]
-  return { plan, faults, result, hash, events, virtualMs, lines }
+  return { plan, faults, result, hash, events, virtualMs, requests: coverage.requests, lines }
 }
 
 /** The same failure, for the purpose of making a plan smaller: its first words. */

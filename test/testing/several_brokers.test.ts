@@ -57,6 +57,14 @@ describe('a cluster of three', () => {
     expect(await partitionOf(site, topic.name)).toMatchObject({ isrNodes: { length: 3 }, offlineReplicas: [] })
   })
 
+  test('has all replicas in sync again after all brokers were down', async () => {
+    await using kafka = await start()
+    const { name } = await ledBy(kafka, 1)
+    await kafka.restart()
+    using site = await open(kafka, 2)
+    await expect.poll(() => partitionOf(site, name)).toMatchObject({ isrNodes: { length: 3 } })
+  })
+
   test('sends producers to the leader', async () => {
     await using kafka = await start()
     const topic = await ledBy(kafka, 1)

@@ -3,7 +3,6 @@
 import { decompressBatch, RecordBatch, RecordBatchBuilder } from '../../protocol/index.ts'
 import type { CompressionName, RecordView } from '../../protocol/index.ts'
 import type { Runtime } from '../../runtime/index.ts'
-import { compressionTools } from '../compression_tools.ts'
 import { assert } from '../errors.ts'
 import { ProducerBatch } from './batch.ts'
 import { nextSequence } from './partition_queue.ts'
@@ -31,7 +30,7 @@ export function finishBatch(
     baseSequence: batch.baseSequence,
     isTransactional,
     compression: options.compression,
-    ...(options.compression === 'none' ? {} : compressionTools(runtime))
+    gzip: (bytes, level) => runtime.gzip(bytes, level)
   })
   batch.builder = undefined
   if (!(finished instanceof Promise)) {
@@ -53,7 +52,7 @@ export async function splitBatch(
   assert(batch.bytes !== undefined && batch.recordCount > 1, 'only a finished batch of several records can be split')
   const parsed = RecordBatch.parse(batch.bytes)
   const decompressing = decompressBatch(parsed, {
-    ...compressionTools(runtime),
+    gunzip: (bytes, bytesMax) => runtime.gunzip(bytes, bytesMax),
     decompressedBytesMax: batch.plainBytes
   })
   if (decompressing !== undefined) await decompressing

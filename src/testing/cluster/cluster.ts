@@ -338,6 +338,9 @@ export class Cluster {
       if (leader !== partition.lastLeader) log.truncate(log.highWatermark)
       partition.lastLeader = leader
       log.leaderEpochs.assign(partition.leaderEpoch, log.endOffset)
+      // Followers that came back before there was a leader to follow.
+      const isFollowing = (id: number): boolean => this.nodes.get(id)?.isFenced === false
+      partition.inSync = partition.replicas.filter((id) => partition.inSync.includes(id) || isFollowing(id))
     }
     before?.resigned(partition)
     this.leaderOf(partition)?.elected(partition)

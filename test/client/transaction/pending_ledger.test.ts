@@ -1,5 +1,5 @@
-// A verdict where no partition has a marker: what the ledger shows decides, unless it may have expired; and where it waits
-// for a marker of its own for ever (KAFKA-20734), what the coordinator held before InitProducerId, or nobody can tell.
+// A verdict where no partition has a marker and the ledger waits for one for ever (KAFKA-20734): what the coordinator
+// held before InitProducerId decides, or nobody can tell.
 import { assignBatchOffset, errorCode, RecordBatchBuilder } from 'kafka-once/protocol'
 import type { ApiName, EncodableRequestOf } from 'kafka-once/protocol'
 import { silentLogger } from 'kafka-once'
@@ -32,11 +32,7 @@ function records(): Uint8Array {
 }
 
 /** A cluster whose coordinator knows the end of the transaction, and whose logs and group do not. */
-function clusterThatHolds(
-  transactionState: string,
-  producerEpoch: number,
-  ledger = 'pending'
-): { cluster: Cluster; asked: ApiName[] } {
+function clusterThatHolds(transactionState: string, producerEpoch: number): { cluster: Cluster; asked: ApiName[] } {
   let nowMs = 0
   let mark = ''
   const asked: ApiName[] = []
@@ -66,10 +62,9 @@ function clusterThatHolds(
     },
     OffsetFetch: ({ requireStable = false }: EncodableRequestOf<'OffsetFetch'>) => {
       const none = { partitionIndex: 0, committedOffset: -1n, committedLeaderEpoch: -1, metadata: '' }
-      const code = requireStable && ledger === 'pending' ? errorCode.UNSTABLE_OFFSET_COMMIT : 0
-      const stored = ledger === 'pending' || ledger === 'empty' ? {} : { committedOffset: 1n, metadata: ledger }
+      const code = requireStable ? errorCode.UNSTABLE_OFFSET_COMMIT : 0
       const topics = [
-        { name: 'output', partitions: [{ ...none, ...stored, errorCode: code }] },
+        { name: 'output', partitions: [{ ...none, errorCode: code }] },
         { name: '__consumer_offsets', partitions: [{ ...none, committedOffset: 0n, metadata: mark, errorCode: 0 }] }
       ]
       return { groups: [], topics, errorCode: 0 }
@@ -121,19 +116,4 @@ test('nobody can tell once something else has happened to the id', async () => {
       evidence: expect.stringContaining('has no marker of its end')
     })
   }
-})
-
-const before = 'b'.repeat(32)
-const dayMs = 24 * 60 * 60 * 1000
-
-test.each([
-  ['shows the one before', before, before, 0, 'lost'],
-  ['is empty as it was before', 'empty', null, 0, 'lost'],
-  ['is empty as it was more than a day before', 'empty', null, -2 * dayMs, 'fenced'],
-  ['is empty where it was not before', 'empty', before, 0, 'fenced'],
-  ['shows one that is not known', 'c'.repeat(32), before, 0, 'fenced']
-] as const)('a transaction whose ledger %s', async (_, ledger, previousRandomId, startedAtMs, kind) => {
-  const { cluster } = clusterThatHolds('Empty', 5, ledger)
-  const known = { ...target, startedAtMs, witness: { ...target.witness!, previousRandomId } }
-  expect(await judge(cluster, known, errorCode.PRODUCER_FENCED, limits)).toMatchObject({ kind })
 })

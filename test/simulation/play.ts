@@ -1,0 +1,30 @@
+// What is played in a scene: which program runs, what it is given, when it is through, and how its outcome is judged.
+import type { World } from 'kafka-once/testing'
+import type { PipelineEvent } from '../faults/orders.ts'
+import type { ClusterSite } from './cluster_site.ts'
+import type { Plan } from './plan.ts'
+import type { Launch } from './supervisor.ts'
+
+export interface PlayParts {
+  readonly world: World
+  readonly plan: Plan
+  readonly site: ClusterSite
+  readonly machine: string
+  /** Where programs keep what they must not lose. */
+  readonly folder: string
+}
+
+export interface Play {
+  readonly launch: Launch
+  /** One more step of the input. */
+  feed(): void
+  /** The input has ended; what it is can be seen in the logs from now on. */
+  ended(): void
+  /** Whether programs have told that they have done everything. */
+  isThrough(events: readonly PipelineEvent[]): boolean
+  /**
+   * Everything that is not as it must be. `isWhole` is false where a program has rightly stopped for good: then something
+   * may be missing, but nothing may be wrong.
+   */
+  judge(events: readonly PipelineEvent[], isWhole: boolean): Promise<readonly string[]>
+}
