@@ -2,11 +2,12 @@
 // declaration. Decoding gives the same shape in every version; encoding refuses a value that the version cannot carry,
 // unless it is ignorable or the default (as Kafka's own generated classes do). KIP-482.
 
-import { defaultMaker, defaultTest } from './defaults.ts'
+import { defaultOf, defaultTest } from './defaults.ts'
 import { ProtocolError } from './protocol_error.ts'
 import type { Reader } from './reader.ts'
 import { includesVersion, isOptional } from './schema.ts'
 import type { AnyField, Fields, FieldSpec, Message } from './schema.ts'
+import { emptyList } from './shared_values.ts'
 import { stringBytesMax, type Writer } from './writer.ts'
 
 /** A tagged field that the declaration does not know. */
@@ -73,13 +74,6 @@ export function closureCodec(message: Message, version: number, options: Closure
   return { encode: write, decode: read, bytesMin }
 }
 
-/** The fewest bytes that a value of this field can take in an array of the message at this version. */
-export function elementBytesMin(message: Message, version: number, element: AnyField): number {
-  const options: ClosureOptions = { unknownTags: 'skip', traced: false }
-  const context = { message: message.name, version, flexible: version >= message.flexible, options }
-  return valueCodec('element', element.spec, context).bytesMin
-}
-
 function invalid(expected: string, value: unknown): ProtocolError {
   return new ProtocolError('INVALID_VALUE', `${expected} is needed, not ${value === null ? 'null' : typeof value}`)
 }
@@ -135,31 +129,32 @@ function structCodec(fields: Fields, context: Context): TypeCodec {
 
 /** A field among its struct's: absent, tagged, or in its place. Reading gives the default where nothing is read. */
 function partCodec(name: string, { spec }: AnyField, context: Context): PartCodec {
-  const makeDefault = defaultMaker(spec)
+  const defaultValue = defaultOf(spec)
+  const readDefault = (): unknown => defaultValue
   const isDefault = defaultTest(spec)
   if (!includesVersion(spec.versions, context.version)) {
     const write = absentWriter(name, spec, isDefault, context)
-    return { name, read: makeDefault, write, bytesMin: 0, tagged: undefined }
+    return { name, read: readDefault, write, bytesMin: 0, tagged: undefined }
   }
   const { read, write, bytesMin } = traced(name, valueCodec(name, spec, context), context)
   if (spec.tag === undefined) {
     return {
       name,
       read,
-      write: isOptional(spec) ? withDefault(write, makeDefault) : write,
+      write: isOptional(spec) ? withDefault(write, defaultValue) : write,
       bytesMin,
       tagged: undefined
     }
   }
   if (!context.flexible) throw new Error(`${context.message}.${name} is tagged in an inflexible version`)
   const tagged: TaggedCodec = { tag: spec.tag, name, read, write, isDefault }
-  return { name, read: makeDefault, write: writeNothing, bytesMin: 0, tagged }
+  return { name, read: readDefault, write: writeNothing, bytesMin: 0, tagged }
 }
 
 function writeNothing(): void {}
 
-function withDefault(write: Write, makeDefault: () => unknown): Write {
-  return (writer, value) => write(writer, value === undefined ? makeDefault() : value)
+function withDefault(write: Write, defaultValue: unknown): Write {
+  return (writer, value) => write(writer, value === undefined ? defaultValue : value)
 }
 
 function absentWriter(name: string, spec: FieldSpec, isDefault: (value: unknown) => boolean, context: Context): Write {
@@ -301,13 +296,15 @@ function arrayCodec(element: AnyField, nullable: boolean, context: Context): Typ
   const { read: readElement, write: writeElement, bytesMin } = elementCodec(element, context)
   if (bytesMin < 1) throw new Error(`${context.message} has an array of elements without bytes`)
   const compact = context.flexible
-  const read = (reader: Reader): unknown[] | null => {
+  const read = (reader: Reader): readonly unknown[] | null => {
     const start = reader.position
     const count = compact ? reader.compactArrayCount(bytesMin) : reader.arrayCount(bytesMin)
     if (count < 0) {
       if (nullable) return null
       throw nullAt(start)
     }
+    if (count === 0) return emptyList
+    if (element.spec.kind === 'int32') return reader.int32List(count)
     const values: unknown[] = []
     for (let i = 0; i < count; i++) values.push(readElement(reader, i))
     return values

@@ -2,7 +2,7 @@
 // nobody else's business: emitted source where the process allows it, and closures, which are the reference, where it
 // does not, where unknown tags are kept, and wherever the emitted code gives up.
 
-import { closureCodec, elementBytesMin, type ClosureCodec, type ClosureOptions } from './codec_closure.ts'
+import { closureCodec, type ClosureCodec, type ClosureOptions } from './codec_closure.ts'
 import { emittedCodec, gaveUp, mayEmit } from './codec_emit.ts'
 import { ProtocolError } from './protocol_error.ts'
 import type { Reader } from './reader.ts'
@@ -50,9 +50,7 @@ function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): Any
   }
   const options: ClosureOptions = { unknownTags: keep, traced: false }
   const emits = keep === 'skip' && mayEmit()
-  const { encode, decode } = emits
-    ? emittedCodec(message, version, (element) => elementBytesMin(message, version, element))
-    : closureCodec(message, version, options)
+  const { encode, decode } = emits ? emittedCodec(message, version) : closureCodec(message, version, options)
   let tracedCodec: ClosureCodec | undefined
   const traced = (): ClosureCodec => (tracedCodec ??= closureCodec(message, version, { ...options, traced: true }))
   return {

@@ -2,8 +2,7 @@
 // default, else zero, false, empty or a struct of defaults, as in Kafka's generated classes.
 
 import { zeroUuid, type FieldSpec, type PrimitiveKind } from './schema.ts'
-
-const emptyBytes = new Uint8Array(0)
+import { emptyBytes, emptyList } from './shared_values.ts'
 
 const zeros: Readonly<Record<PrimitiveKind, unknown>> = Object.freeze({
   bool: false,
@@ -20,21 +19,14 @@ const zeros: Readonly<Record<PrimitiveKind, unknown>> = Object.freeze({
   uuid: zeroUuid
 })
 
-/** Makes the default of a field; lists and structs anew each time, so that nobody shares them. */
-export function defaultMaker(spec: FieldSpec): () => unknown {
+/** The default of a field; one value for everybody, so lists and structs are frozen. */
+export function defaultOf(spec: FieldSpec): unknown {
   const { defaultValue } = spec
-  if (defaultValue !== undefined) return () => defaultValue
-  if (spec.kind === 'array') return () => []
-  if (spec.kind === 'struct') {
-    const makers = Object.entries(spec.fields).map(([name, field]) => [name, defaultMaker(field.spec)] as const)
-    return () => {
-      const value: Record<string, unknown> = {}
-      for (const [name, make] of makers) value[name] = make()
-      return value
-    }
-  }
-  const zero = zeros[spec.kind]
-  return () => zero
+  if (defaultValue !== undefined) return defaultValue
+  if (spec.kind === 'array') return emptyList
+  if (spec.kind !== 'struct') return zeros[spec.kind]
+  const fields = Object.entries(spec.fields).map(([name, field]) => [name, defaultOf(field.spec)] as const)
+  return Object.freeze(Object.fromEntries(fields))
 }
 
 /** Tests for the default of a field. A struct counts as its default when all its fields do, or are left out. */

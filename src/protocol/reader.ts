@@ -2,31 +2,13 @@
 // anything is allocated for it, so that hostile bytes cost no more than their own size. KIP-482 (compact lengths, tags).
 
 import { ProtocolError } from './protocol_error.ts'
-import { zeroUuid, type Uuid } from './schema.ts'
-
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
-const base64UrlAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-/** Longest string that is tried as ASCII, byte by byte, before the decoder is called: calling it costs about that much. */
-const asciiBytesMax = 32
-
-/** Bytes that are all there, as text. Bytes that are not UTF-8 become U+FFFD, as in Java. */
-export function textAt(bytes: Uint8Array, start: number, length: number): string {
-  if (length <= asciiBytesMax) {
-    let text = ''
-    let i = 0
-    for (; i < length; i++) {
-      const byte = bytes[start + i]!
-      if (byte > 0x7f) break
-      text += String.fromCharCode(byte)
-    }
-    if (i === length) return text
-  }
-  return utf8.decode(bytes.subarray(start, start + length))
-}
+import type { Uuid } from './schema.ts'
+import { emptyBytes, int32ListAt, textAt, uuidAt } from './shared_values.ts'
 
 /** Reads from a view, forwards only. Views that it hands out share the memory of what is read. */
 export class Reader {
   readonly bytes: Uint8Array
+  /** The same bytes, for numbers. */
   readonly view: DataView
   /** Position of the next byte. */
   position: number
@@ -90,19 +72,12 @@ export class Reader {
   }
 
   uuid(): Uuid {
-    const start = this.#take(16)
-    const view = this.view
-    if (view.getInt32(start) === 0 && view.getInt32(start + 4) === 0) {
-      if (view.getInt32(start + 8) === 0 && view.getInt32(start + 12) === 0) return zeroUuid
-    }
-    let text = ''
-    for (let i = 0; i < 15; i += 3) {
-      const three = (view.getUint16(start + i) << 8) | view.getUint8(start + i + 2)
-      text += base64UrlAlphabet.charAt(three >> 18) + base64UrlAlphabet.charAt((three >> 12) & 63)
-      text += base64UrlAlphabet.charAt((three >> 6) & 63) + base64UrlAlphabet.charAt(three & 63)
-    }
-    const last = view.getUint8(start + 15)
-    return text + base64UrlAlphabet.charAt(last >> 2) + base64UrlAlphabet.charAt((last & 3) << 4)
+    return uuidAt(this.view, this.#take(16))
+  }
+
+  /** The next `length` int32, frozen. */
+  int32List(length: number): readonly number[] {
+    return int32ListAt(this.view, this.#take(length * 4), length)
   }
 
   /** Length of a string before KIP-482; -1 for null. */
@@ -132,13 +107,14 @@ export class Reader {
 
   /** The next `length` bytes as text. Bytes that are not UTF-8 become U+FFFD, as in Java. */
   text(length: number): string {
-    return textAt(this.bytes, this.#take(length), length)
+    return textAt(this.bytes, this.view, this.#take(length), length)
   }
 
-  /** The next `length` bytes, as a view. */
+  /** The next `length` bytes, as a view; a plain array also where Node hands out Buffers. */
   slice(length: number): Uint8Array {
     const start = this.#take(length)
-    return this.bytes.subarray(start, start + length)
+    if (length === 0) return emptyBytes
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length)
   }
 
   skip(length: number): void {

@@ -19,7 +19,8 @@ function invalid(expected: string, value: unknown): ProtocolError {
 /** Writes forwards into memory of its own; `finish` gives the pieces, in order. */
 export class Writer {
   #chunk: Uint8Array
-  #view: DataView
+  /** Of the chunk; a look at it must follow, not precede, the call of `reserve`. */
+  view: DataView
   /** Position of the next byte in the chunk. */
   #position = 0
   /** Where the part of the chunk begins that is in no piece yet. */
@@ -31,7 +32,7 @@ export class Writer {
 
   constructor(sizeBytes = chunkBytesMin) {
     this.#chunk = new Uint8Array(sizeBytes)
-    this.#view = new DataView(this.#chunk.buffer)
+    this.view = new DataView(this.#chunk.buffer)
   }
 
   /** Bytes written so far. */
@@ -40,75 +41,75 @@ export class Writer {
   }
 
   bool(value: boolean): void {
-    const start = this.#reserve(1)
-    this.#view.setInt8(start, value ? 1 : 0)
+    const start = this.reserve(1)
+    this.view.setInt8(start, value ? 1 : 0)
   }
 
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) throw invalid('An int8', value)
-    const start = this.#reserve(1)
-    this.#view.setInt8(start, value)
+    const start = this.reserve(1)
+    this.view.setInt8(start, value)
   }
 
   int16(value: number): void {
     if ((value << 16) >> 16 !== value) throw invalid('An int16', value)
-    const start = this.#reserve(2)
-    this.#view.setInt16(start, value)
+    const start = this.reserve(2)
+    this.view.setInt16(start, value)
   }
 
   int32(value: number): void {
     if ((value | 0) !== value) throw invalid('An int32', value)
-    const start = this.#reserve(4)
-    this.#view.setInt32(start, value)
+    const start = this.reserve(4)
+    this.view.setInt32(start, value)
   }
 
   int64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw invalid('An int64 (bigint)', value)
-    const start = this.#reserve(8)
-    this.#view.setBigInt64(start, value)
+    const start = this.reserve(8)
+    this.view.setBigInt64(start, value)
   }
 
   uint16(value: number): void {
     if ((value & 0xffff) !== value) throw invalid('A uint16', value)
-    const start = this.#reserve(2)
-    this.#view.setUint16(start, value)
+    const start = this.reserve(2)
+    this.view.setUint16(start, value)
   }
 
   uint32(value: number): void {
     if (value >>> 0 !== value) throw invalid('A uint32', value)
-    const start = this.#reserve(4)
-    this.#view.setUint32(start, value)
+    const start = this.reserve(4)
+    this.view.setUint32(start, value)
   }
 
   float64(value: number): void {
-    const start = this.#reserve(8)
-    this.#view.setFloat64(start, value)
+    const start = this.reserve(8)
+    this.view.setFloat64(start, value)
   }
 
   /** An unsigned varint of at most 32 bits. */
   uvarint(value: number): void {
     if (value >>> 0 !== value) throw invalid('A uint32', value)
-    let start = this.#reserve(5)
+    let start = this.reserve(5)
     let rest = value
     while (rest > 0x7f) {
-      this.#view.setUint8(start++, (rest & 0x7f) | 0x80)
+      this.view.setUint8(start++, (rest & 0x7f) | 0x80)
       rest >>>= 7
     }
-    this.#view.setUint8(start++, rest)
+    this.view.setUint8(start++, rest)
     this.#position = start
   }
 
   uuid(value: Uuid): void {
     if (value.length !== 22) throw invalid('A uuid of 22 base64url characters', value)
-    const start = this.#reserve(16)
+    const start = this.reserve(16)
     for (let i = 0, at = start; i < 20; i += 4, at += 3) {
       const three = (sextet(value, i) << 18) | (sextet(value, i + 1) << 12) | (sextet(value, i + 2) << 6)
-      this.#view.setUint8(at, three >> 16)
-      this.#view.setUint16(at + 1, (three | sextet(value, i + 3)) & 0xffff)
+      this.view.setUint8(at, three >> 16)
+      this.view.setUint16(at + 1, (three | sextet(value, i + 3)) & 0xffff)
     }
     const last = sextet(value, 21)
     if ((last & 15) !== 0) throw invalid('A uuid of 22 base64url characters', value)
-    this.#view.setUint8(start + 15, (sextet(value, 20) << 2) | (last >> 4))
+    this.view.setUint8(start + 15, (sextet(value, 20) << 2) | (last >> 4))
   }
 
   /** A string with the length of before KIP-482; null as -1. */
@@ -148,7 +149,7 @@ export class Writer {
   raw(value: Uint8Array): void {
     const length = value.byteLength
     if (length <= copiedBytesMax || this.#openSizedParts > 0) {
-      const start = this.#reserve(length)
+      const start = this.reserve(length)
       this.#chunk.set(value, start)
       return
     }
@@ -165,7 +166,7 @@ export class Writer {
 
   /** Opens a part that is preceded by its size as a varint; close it with `endSized`. All its bytes are copied. */
   beginSized(): number {
-    this.#reserve(1)
+    this.reserve(1)
     this.#openSizedParts++
     return this.size
   }
@@ -176,20 +177,20 @@ export class Writer {
     let prefix = 1
     for (let rest = size; rest > 0x7f; rest >>>= 7) prefix++
     // Reserving may move everything to another chunk, and `uvarint` would reserve too much in front of the part.
-    if (prefix > 1) this.#reserve(prefix - 1)
+    if (prefix > 1) this.reserve(prefix - 1)
     const end = this.#position
     const start = end - size
     if (prefix > 1) this.#chunk.copyWithin(start, start - prefix + 1, end - prefix + 1)
     let position = start - prefix
     let rest = size
-    for (; rest > 0x7f; rest >>>= 7) this.#view.setUint8(position++, (rest & 0x7f) | 0x80)
-    this.#view.setUint8(position, rest)
+    for (; rest > 0x7f; rest >>>= 7) this.view.setUint8(position++, (rest & 0x7f) | 0x80)
+    this.view.setUint8(position, rest)
   }
 
   /** Overwrites four bytes of the first chunk that were written at `position`. */
   patchInt32(position: number, value: number): void {
     const first = this.#pieces[0]
-    if (first === undefined) this.#view.setInt32(position, value)
+    if (first === undefined) this.view.setInt32(position, value)
     else new DataView(first.buffer, first.byteOffset, first.byteLength).setInt32(position, value)
   }
 
@@ -221,13 +222,13 @@ export class Writer {
     }
     if (compact) this.uvarint(length + 1)
     else this.int16(length)
-    const start = this.#reserve(length)
+    const start = this.reserve(length)
     if (length !== value.length) utf8.encodeInto(value, this.#chunk.subarray(start, start + length))
     else for (let i = 0; i < length; i++) this.#chunk[start + i] = value.charCodeAt(i)
   }
 
   /** Room for some bytes. It may replace chunk and view, so it must come before either is looked at. */
-  #reserve(length: number): number {
+  reserve(length: number): number {
     const start = this.#position
     if (start + length > this.#chunk.length) return this.#grow(length)
     this.#position = start + length
@@ -240,7 +241,7 @@ export class Writer {
     const larger = new Uint8Array(Math.max(this.#chunk.length * 2, pending + length))
     larger.set(this.#chunk.subarray(this.#pieceStart, this.#position))
     this.#chunk = larger
-    this.#view = new DataView(larger.buffer)
+    this.view = new DataView(larger.buffer)
     this.#pieceStart = 0
     this.#position = pending + length
     return pending

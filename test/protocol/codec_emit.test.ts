@@ -2,15 +2,18 @@
 // they give up exactly where the closures refuse. A process that may not make code from text goes without them.
 
 import { isDeepStrictEqual } from 'node:util'
+import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { apis, compile, ConsumerProtocolAssignment, ConsumerProtocolSubscription } from 'kafka-once/protocol'
 import { ProtocolError, Reader, Writer } from 'kafka-once/protocol'
 import type { Message } from 'kafka-once/protocol'
-import { closureCodec, elementBytesMin } from '../../src/protocol/codec_closure.ts'
+import { closureCodec } from '../../src/protocol/codec_closure.ts'
 import { emittedCodec, gaveUp, mayEmit } from '../../src/protocol/codec_emit.ts'
 import type { EmittedCodec } from '../../src/protocol/codec_emit.ts'
 import { RequestHeader, ResponseHeader } from '../../src/protocol/header.ts'
 import { Dice } from '../faults/seeded.ts'
+import { parseSource, sourceFiles } from '../sources.ts'
+import { mayNotGenerate } from './code_generation.ts'
 import { RandomValues } from './random_values.ts'
 
 const messages: readonly Message[] = [
@@ -23,7 +26,7 @@ const messages: readonly Message[] = [
 const seed = 20_261_125
 const valuesPerVersion = 4
 const spoiledPerValue = 12
-const isForbidden = process.execArgv.includes('--disallow-code-generation-from-strings')
+const isForbidden = mayNotGenerate()
 
 interface Pair {
   readonly name: string
@@ -36,7 +39,7 @@ interface Pair {
 function* pairs(): Iterable<Pair> {
   for (const message of messages) {
     for (let version = message.versions[0]; version <= message.versions[1]; version++) {
-      const emitted = emittedCodec(message, version, (element) => elementBytesMin(message, version, element))
+      const emitted = emittedCodec(message, version)
       const closures = closureCodec(message, version, { unknownTags: 'skip', traced: false })
       yield { name: `${message.name} v${version}`, message, version, emitted, closures }
     }
@@ -67,6 +70,28 @@ function decode(codec: EmittedCodec, bytes: Uint8Array): Read | undefined {
     if (error === gaveUp || error instanceof ProtocolError || error instanceof RangeError) return undefined
     throw error
   }
+}
+
+/** Whether there is a mention of what makes code from text, other than in a type. */
+function makesCode(node: ts.Node): boolean {
+  if (ts.isTypeNode(node)) return false
+  if (ts.isIdentifier(node) && (node.text === 'Function' || node.text === 'eval')) return true
+  if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+    if (node.expression.name.text === 'constructor') return true
+  }
+  return ts.forEachChild(node, makesCode) ?? false
+}
+
+/** What is told of bytes that are refused. */
+function refusal(codec: Pick<EmittedCodec, 'decode'>, bytes: Uint8Array): Partial<ProtocolError> | undefined {
+  try {
+    codec.decode(new Reader(bytes))
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    const { code, offset, field } = error
+    return { code, offset, field }
+  }
+  return undefined
 }
 
 /** As `expect(left).toEqual(right)`, which takes far longer over bytes; NaN and -0 count. */
@@ -121,12 +146,14 @@ describe.skipIf(isForbidden)('emitted codecs', () => {
     const random = new RandomValues(new Dice(seed + 1))
     const outcomes = { read: 0, refused: 0 }
     for (const { name, message, version, emitted, closures } of pairs()) {
+      const traced = closureCodec(message, version, { unknownTags: 'skip', traced: true })
       const bytes = encode(closures, random.message(message, version)) ?? new Uint8Array(0)
       for (let i = 0; i < spoiledPerValue; i++) {
         const wrong = spoiled(bytes, random)
         const read = decode(closures, wrong)
         outcomes[read === undefined ? 'refused' : 'read']++
         expectSame(decode(emitted, wrong), read, `${name} ${Buffer.from(wrong).toString('hex')}`)
+        if (read === undefined) expectSame(refusal(compile(message, version), wrong), refusal(traced, wrong), name)
       }
     }
     expect(outcomes.read).toBeGreaterThan(1_000)
@@ -146,6 +173,26 @@ describe.skipIf(isForbidden)('emitted codecs', () => {
     }
     expect(outcomes.written).toBeGreaterThan(500)
     expect(outcomes.refused).toBeGreaterThan(1_000)
+  })
+})
+
+describe('code from text', () => {
+  test('is made in one file only', () => {
+    const makers = sourceFiles('src').filter(({ tree }) => makesCode(tree))
+    expect(makers.map(({ path }) => path)).toEqual(['src/protocol/codec_emit.ts'])
+  })
+
+  test('is noticed in every form', () => {
+    const forms = [
+      "new Function('')",
+      "Function('')",
+      "eval('')",
+      '(0, eval)',
+      'const f = Function',
+      'x.constructor(1)'
+    ]
+    expect(forms.filter((form) => !makesCode(parseSource('src/a.ts', form).tree))).toEqual([])
+    expect(makesCode(parseSource('src/a.ts', 'let f: Function; class A { constructor() {} }').tree)).toBe(false)
   })
 })
 
