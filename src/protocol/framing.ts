@@ -153,7 +153,8 @@ export interface FrameSplitterOptions {
   readonly frameBytesMax?: number
 }
 
-const frameBytesMaxDefault = 100 * 1024 * 1024
+/** Largest frame that is accepted unless told otherwise. */
+export const frameBytesMaxDefault = 100 * 1024 * 1024
 const sizeBytes = 4
 /** What is reserved at once for a frame that comes in parts; more only as its bytes arrive. */
 const reservedBytesMax = 1024 * 1024

@@ -29,10 +29,20 @@ export type ResponseHeader = Decoded<typeof ResponseHeader>
 
 const apiVersionsKey = 18
 
+/** Version of the header before a request. */
+export function requestHeaderVersion(request: Message, version: number): number {
+  return version >= request.flexible ? 2 : 1
+}
+
+/** Version of the header before a response. */
+export function responseHeaderVersion(response: Message, version: number): number {
+  return version >= response.flexible && response.apiKey !== apiVersionsKey ? 1 : 0
+}
+
 export function requestHeaderCodec(request: Message, version: number, options?: CompileOptions) {
-  return compile(RequestHeader, version >= request.flexible ? 2 : 1, options)
+  return compile(RequestHeader, requestHeaderVersion(request, version), options)
 }
 
 export function responseHeaderCodec(response: Message, version: number, options?: CompileOptions) {
-  return compile(ResponseHeader, version >= response.flexible && response.apiKey !== apiVersionsKey ? 1 : 0, options)
+  return compile(ResponseHeader, responseHeaderVersion(response, version), options)
 }

@@ -5,6 +5,16 @@ export { apiByKey, apis } from './apis.ts'
 export type { AnyApi, Api, ApiName, EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
 export { unknownTags, type UnknownTag } from './codec_closure.ts'
 export { compile, type Codec, type CompileOptions } from './compile.ts'
+export { decodeFrame } from './decode_frame.ts'
+export type {
+  FrameHints,
+  FrameReport,
+  KnownRequest,
+  RequestReport,
+  ResponseReport,
+  UnreadableReport
+} from './decode_frame.ts'
+export { explain } from './explain.ts'
 export {
   decodeRequest,
   decodeResponse,

@@ -4,14 +4,16 @@
 import {
   apis,
   compile,
+  decodeFrame,
   encodeRequest,
   decodeRequest,
   decodeResponse,
   encodeResponse,
+  explain,
   Reader
 } from 'kafka-once/protocol'
 import type { ApiName, Decoded, Encodable, EncodableRequestOf, EncodableResponseOf } from 'kafka-once/protocol'
-import type { RequestOf, ResponseOf, Uuid } from 'kafka-once/protocol'
+import type { FrameReport, RequestOf, ResponseOf, Uuid } from 'kafka-once/protocol'
 import { array, bool, bytes, float64, int32, int64, message, records, string } from '../../src/protocol/schema.ts'
 import { struct, uuid } from '../../src/protocol/schema.ts'
 
@@ -86,6 +88,39 @@ export const requestExactly: Same<
 
 export const nameExactly: Same<typeof apis.Produce.name, 'Produce'> = true
 
+/** The paths at which a type is `any` or `unknown`, which would let everything through. */
+type Loose<T, Path extends string = ''> = 0 extends 1 & T
+  ? `${Path} is any`
+  : unknown extends T
+    ? `${Path} is unknown`
+    : T extends string | number | bigint | boolean | null | undefined | Uint8Array
+      ? never
+      : T extends readonly (infer E)[]
+        ? Loose<E, `${Path}[]`>
+        : string extends keyof T
+          ? `${Path} has any name`
+          : { [K in keyof T & string]-?: Loose<T[K], `${Path}.${K}`> }[keyof T & string]
+
+type Requests = { readonly [N in ApiName]: RequestOf<N> }
+type Responses = { readonly [N in ApiName]: ResponseOf<N> }
+type EncodableRequests = { readonly [N in ApiName]: EncodableRequestOf<N> }
+type EncodableResponses = { readonly [N in ApiName]: EncodableResponseOf<N> }
+
+export const requestsAreExact: Same<Loose<Requests>, never> = true
+export const responsesAreExact: Same<Loose<Responses>, never> = true
+export const encodableRequestsAreExact: Same<Loose<EncodableRequests>, never> = true
+export const encodableResponsesAreExact: Same<Loose<EncodableResponses>, never> = true
+export const reportsAreExact: Same<Loose<FrameReport>, never> = true
+
+// The question finds what it looks for, however deep.
+type Leaky = {
+  // oxlint-disable-next-line typescript/no-explicit-any -- this is what is looked for
+  readonly a: readonly { readonly b: any }[] | null
+  readonly c?: unknown
+  readonly d: { [name: string]: 1 }
+}
+export const leaksAreFound: Same<Loose<Leaky>, '.a[].b is any' | '.c is unknown' | '.d has any name'> = true
+
 // What was decoded can be encoded again, whatever the API.
 export const echoed: { readonly [N in ApiName]: EncodableRequestOf<N> } | undefined = undefined as
   | { readonly [N in ApiName]: RequestOf<N> }
@@ -97,6 +132,8 @@ export const answered: { readonly [N in ApiName]: EncodableResponseOf<N> } | und
 export function mistakes(frame: Uint8Array): void {
   const header = { api: 'Metadata', version: 12, correlationId: 1, clientId: null } as const
   encodeRequest({ ...header, body: { topics: null } })
+  const fetch = { maxWaitMs: 1, minBytes: 1, topics: [], replicaState: { replicaEpoch: 1n } }
+  encodeRequest({ ...header, api: 'Fetch', body: fetch })
   encodeRequest({ ...header, body: { topics: [{ name: 'a' }], allowAutoTopicCreation: undefined } })
   // @ts-expect-error a required field is missing
   encodeRequest({ ...header, body: {} })
@@ -106,6 +143,12 @@ export function mistakes(frame: Uint8Array): void {
   encodeRequest({ ...header, body: { topics: [{ name: 1 }] } })
   // @ts-expect-error no such field
   encodeRequest({ ...header, body: { topics: null, topic: null } })
+  // @ts-expect-error a misspelled field of a list's element
+  encodeRequest({ ...header, body: { topics: [{ name: 'a', topicID: 'x' }] } })
+  // @ts-expect-error a misspelled field of a tagged struct
+  encodeRequest({ ...header, api: 'Fetch', body: { ...fetch, replicaState: { replicaID: 1 } } })
+  // @ts-expect-error null is not for every field
+  encodeRequest({ ...header, api: 'Fetch', body: { ...fetch, topics: null } })
   // @ts-expect-error no such API
   encodeRequest({ ...header, api: 'Metadatas', body: {} })
   const end = { transactionalId: '', producerEpoch: 0, committed: true }
@@ -127,6 +170,15 @@ export function mistakes(frame: Uint8Array): void {
   const value = compile(apis.EndTxn.response, 5).decode(new Reader(frame))
   const responseExactly: Same<typeof value, ResponseOf<'EndTxn'>> = true
   void [text, bodyExactly, produceExactly, responseExactly]
+  const report = decodeFrame(frame, { requests: [] })
+  if (report.kind === 'response' && report.api === 'EndTxn') {
+    const reportExactly: Same<typeof report.body, ResponseOf<'EndTxn'>> = true
+    void reportExactly
+  }
+  // @ts-expect-error a report without a message has no body
+  if (report.kind === 'unreadable') void report.body
+  // @ts-expect-error no such API
+  explain('Metadatas', 1)
   // @ts-expect-error bytes are not text
   message('Wrong', { versions: [0, 0], fields: { data: bytes.orElse('') } })
   // @ts-expect-error null needs a nullable field

@@ -1,0 +1,124 @@
+// Owns decoded messages as text for people who debug: only the fields that the version has, errors by their names, long
+// lists and bytes cut short. Passwords and the like are not shown, so that the text may go into a report.
+
+import { unknownTags, type UnknownTag } from './codec_closure.ts'
+import { defaultTest } from './defaults.ts'
+import { errorByCode } from './errors.ts'
+import { includesVersion } from './schema.ts'
+import type { AnyField, Fields, Message } from './schema.ts'
+
+/** Elements of a list that are shown; of the others only their number is. */
+const elementsShownMax = 100
+/** Bytes of a byte string that are shown. */
+const bytesShownMax = 16
+/** Bytes around a place that are shown, on either side. */
+const bytesAroundMax = 8
+
+/** Fields whose bytes let somebody in: SASL, SCRAM and delegation tokens. Only their size is shown. */
+const secretFields = new Set(['authBytes', 'hmac', 'salt', 'saltedPassword'])
+
+/** Configurations whose values let somebody in. */
+const secretConfig = /password|secret|jaas/i
+
+/** Whether a message has fields that are not shown. */
+export function hasSecrets(fields: Fields): boolean {
+  return Object.entries(fields).some(([name, field]) => secretFields.has(name) || hasSecrets(innerFields(field)))
+}
+
+/** The fields of the struct that a field is, or is a list of. */
+export function innerFields({ spec }: AnyField): Fields {
+  if (spec.kind === 'array') return innerFields(spec.element)
+  return spec.kind === 'struct' ? spec.fields : {}
+}
+
+/** The lines of a decoded message. */
+export function messageLines(message: Message, version: number, value: object): string[] {
+  return structLines(message.fields, version, value, '  ')
+}
+
+function structLines(fields: Fields, version: number, value: object, indent: string): string[] {
+  const lines: string[] = []
+  const title: unknown = Reflect.get(value, 'name')
+  const hidesValue = typeof title === 'string' && secretConfig.test(title)
+  for (const [name, field] of Object.entries(fields)) {
+    const { spec } = field
+    const given: unknown = Reflect.get(value, name)
+    const one = hidesValue && name === 'value' && given !== null ? 'kept secret' : given
+    if (!includesVersion(spec.versions, version)) continue
+    if (spec.tag !== undefined && defaultTest(spec)(one)) continue
+    lines.push(...fieldLines(name, field, version, one, indent))
+  }
+  for (const { tag, bytes } of tagsOf(value)) lines.push(`${indent}unknown tag ${tag}: ${bytesText(bytes)}`)
+  return lines
+}
+
+function tagsOf(value: object): readonly UnknownTag[] {
+  return (value as { readonly [unknownTags]?: readonly UnknownTag[] })[unknownTags] ?? []
+}
+
+function fieldLines(name: string, field: AnyField, version: number, value: unknown, indent: string): string[] {
+  const { spec } = field
+  if (spec.kind === 'struct' && isObject(value)) {
+    return [`${indent}${name}:`, ...structLines(spec.fields, version, value, `${indent}  `)]
+  }
+  if (spec.kind === 'array' && Array.isArray(value)) {
+    return listLines(name, spec.element, version, value, indent)
+  }
+  return [`${indent}${name}: ${scalarText(name, value)}`]
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function listLines(
+  name: string,
+  element: AnyField,
+  version: number,
+  list: readonly unknown[],
+  indent: string
+): string[] {
+  const shown = list.slice(0, elementsShownMax)
+  const left = list.length - shown.length
+  if (element.spec.kind !== 'struct') {
+    const texts = shown.map((one) => scalarText(name, one))
+    return [`${indent}${name}: [${[...texts, ...(left > 0 ? [`and ${left} more`] : [])].join(', ')}]`]
+  }
+  const { fields } = element.spec
+  const lines = [`${indent}${name}: ${list.length === 0 ? '[]' : `${list.length} of`}`]
+  for (const one of shown) {
+    const inner = isObject(one) ? structLines(fields, version, one, `${indent}    `) : [`${indent}    null`]
+    // The first line of an element has a dash in its indent.
+    lines.push(`${indent}  - ${(inner[0] ?? '').trimStart()}`, ...inner.slice(1))
+  }
+  if (left > 0) lines.push(`${indent}  and ${left} more`)
+  return lines
+}
+
+function scalarText(name: string, value: unknown): string {
+  if (value instanceof Uint8Array)
+    return secretFields.has(name) ? `${value.length} bytes, kept secret` : bytesText(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number' && /errorCode$/i.test(name)) return `${value} ${errorByCode(value).name}`
+  if (Array.isArray(value)) return `[${value.map((one) => scalarText(name, one)).join(', ')}]`
+  return String(value)
+}
+
+function bytesText(bytes: Uint8Array): string {
+  if (bytes.length === 0) return 'no bytes'
+  const shown = hexOf(bytes.subarray(0, bytesShownMax))
+  return `${bytes.length} bytes, ${shown}${bytes.length > bytesShownMax ? ' ...' : ''}`
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+}
+
+/** The bytes around a place, which is in brackets. */
+export function bytesAround(bytes: Uint8Array, offset: number): string {
+  const start = Math.max(0, offset - bytesAroundMax)
+  const before = hexOf(bytes.subarray(start, offset))
+  const at = offset < bytes.length ? `[${hexOf(bytes.subarray(offset, offset + 1))}]` : '[end]'
+  const after = hexOf(bytes.subarray(offset + 1, offset + 1 + bytesAroundMax))
+  return [start > 0 ? '...' : '', before, at, after].filter((part) => part !== '').join(' ')
+}
