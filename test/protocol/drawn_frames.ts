@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { apis, type ApiName } from '../../src/protocol/apis.ts'
 import { unknownTags, type UnknownTag } from '../../src/protocol/codec_closure.ts'
 import { compile } from '../../src/protocol/compile.ts'
-import { defaultMaker } from '../../src/protocol/defaults.ts'
+import { defaultOf } from '../../src/protocol/defaults.ts'
 import { encodeRequest, encodeResponse } from '../../src/protocol/framing.ts'
 import { includesVersion, type AnyField, type Fields, type Message } from '../../src/protocol/schema.ts'
 import { Writer } from '../../src/protocol/writer.ts'
@@ -120,7 +120,7 @@ function completed(fields: Fields, version: number, value: GivenStruct): object 
 }
 
 function completedField({ spec }: AnyField, version: number, value: unknown): unknown {
-  if (value === undefined || !includesVersion(spec.versions, version)) return defaultMaker(spec)()
+  if (value === undefined || !includesVersion(spec.versions, version)) return defaultOf(spec)
   if (spec.kind === 'array' && Array.isArray(value)) {
     return value.map((element) => completedField(spec.element, version, element))
   }
