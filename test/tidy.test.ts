@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Packages that the sources may use; Node's own modules are only_door.test.ts's business. */
-const packages = ['crc-32/crc32c.js', 'snappyjs']
+const packages = ['crc-32', 'crc-32/crc32c.js', 'snappyjs']
 
 const sources = sourceFiles('src')
 const everything = [...sources, ...sourceFiles('test'), ...sourceFiles('examples'), ...sourceFiles('benchmarks')]

@@ -1,5 +1,5 @@
 // Owns the records that Kafka itself writes into partitions: the markers that end a transaction, and those of its own
-// quorum, which clients only skip. Their key is a version and a type, both int16. KIP-98, KIP-595.
+// quorum, which clients only skip. Their key is a version and a type, both int16. KIP-98, KIP-595, KIP-853.
 // Source: org.apache.kafka.common.record.internal.{ControlRecordType, EndTransactionMarker}.
 
 import { ProtocolError } from './protocol_error.ts'
@@ -38,16 +38,19 @@ export function readControlRecord(key: Uint8Array | null, value: Uint8Array | nu
   const keyView = new DataView(key.buffer, key.byteOffset, key.length)
   const version = keyView.getInt16(0)
   const typeId = keyView.getInt16(2)
-  if (version < 0 || typeId < 0) throw malformed(`version ${version} and type ${typeId}`)
+  if (version < 0) throw malformed(`the version ${version}`)
   const type = controlRecordTypes[typeId]
   const isMarker = type === 'ABORT' || type === 'COMMIT'
   return { version, typeId, type, coordinatorEpoch: isMarker ? readMarkerValue(value) : undefined }
 }
 
-/** Reads the control record of a control batch, which has one; throws as `readControlRecord` and `records` do. */
-export function readControlBatch(batch: RecordBatch): ControlRecord {
+/**
+ * Reads the control record of a control batch; undefined where compaction has removed it and left the batch, which still
+ * tells the last sequence of its producer. Throws as `readControlRecord` and `records` do.
+ */
+export function readControlBatch(batch: RecordBatch): ControlRecord | undefined {
   if (!batch.isControl) throw new Error(`The batch at base offset ${batch.baseOffset} is not a control batch`)
-  if (batch.recordCount < 1) throw malformed('no record')
+  if (batch.recordCount < 1) return undefined
   const records = batch.records()
   return readControlRecord(records.key(0), records.value(0))
 }

@@ -2,7 +2,7 @@
 // object per record, and the 61 bytes in front are filled in at the end. Never writes the older formats. KIP-98.
 // Source: org.apache.kafka.common.record.internal.{DefaultRecordBatch, DefaultRecord, MemoryRecordsBuilder}.
 
-import type { CompressionName, CompressionTools } from './compression/codec.ts'
+import type { CompressionName, GivenTools } from './compression/codec.ts'
 import { codecByName } from './compression/codecs.ts'
 import { crc32c } from './crc32c.ts'
 import { ProtocolError } from './protocol_error.ts'
@@ -23,7 +23,7 @@ export interface ProducerState {
 export const noProducerState: ProducerState = Object.freeze({ producerId: -1n, producerEpoch: -1, baseSequence: -1 })
 
 /** What a batch gets when it is finished. */
-export interface FinishBatchOptions extends Partial<ProducerState> {
+export interface FinishBatchOptions extends Partial<ProducerState>, GivenTools {
   readonly isTransactional?: boolean
   /** Marks a batch of Kafka's own records; brokers refuse it from clients. */
   readonly isControl?: boolean
@@ -31,8 +31,6 @@ export interface FinishBatchOptions extends Partial<ProducerState> {
   readonly compression?: CompressionName
   /** The codec's own level. */
   readonly compressionLevel?: number
-  /** Needed for gzip only; a Runtime has it. */
-  readonly gzip?: CompressionTools['gzip']
 }
 
 export interface RecordBatchBuilderOptions {
@@ -147,7 +145,7 @@ export class RecordBatchBuilder {
 
   /**
    * Closes the batch and answers its bytes, with checksum and base offset 0. Answers a promise only where compression
-   * works off the thread, as gzip does; that promise rejects as the function that was given does. Throws a
+   * works off the thread, as gzip does, or a package is looked for; it rejects as the function that was given does. Throws a
    * ProtocolError `UNSUPPORTED_COMPRESSION` where the codec is not there. The builder cannot be used again.
    */
   finish(options: FinishBatchOptions = {}): Uint8Array | Promise<Uint8Array> {
@@ -156,7 +154,7 @@ export class RecordBatchBuilder {
     const codec = codecByName(compression)
     const plain = this.complete()
     const records = plain.subarray(batchLayout.records)
-    const compressed = codec.compress(records, { gzip: options.gzip, level: options.compressionLevel })
+    const compressed = codec.compress(records, { ...toolsOf(options), level: options.compressionLevel })
     this.isFinished = true
     const choose = (smaller: Uint8Array): Uint8Array => {
       if (smaller.length >= records.length) return this.seal(plain, 0, options)
@@ -168,7 +166,7 @@ export class RecordBatchBuilder {
   }
 
   /** As `finish` without compression, which is always done at once. */
-  finishPlain(options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | 'gzip'> = {}): Uint8Array {
+  finishPlain(options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | keyof GivenTools> = {}): Uint8Array {
     const batch = this.complete()
     this.isFinished = true
     return this.seal(batch, 0, options)
@@ -260,6 +258,10 @@ export function assignBatchOffset(batch: Uint8Array, baseOffset: bigint, partiti
   const view = viewOf(batch)
   view.setBigInt64(batchLayout.baseOffset, baseOffset)
   view.setInt32(batchLayout.partitionLeaderEpoch, partitionLeaderEpoch)
+}
+
+function toolsOf({ gunzip, gzip, zstd, optionalPackage }: FinishBatchOptions): GivenTools {
+  return { gunzip, gzip, zstd, optionalPackage }
 }
 
 function viewOf(batch: Uint8Array): DataView {

@@ -14,6 +14,7 @@ export type {
   Files,
   Listener,
   ListenOptions,
+  PlatformZstd,
   ProcessIdentity,
   Runtime,
   ServerRuntime,

@@ -6,15 +6,19 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { onAbort } from './abort.ts'
 import { nodeFiles } from './node_files.ts'
+import { optionalPackage } from './node_packages.ts'
 import { isProcessAlive, ownIdentity } from './node_process.ts'
 import { listenOnSocket } from './node_server.ts'
 import { connectSocket } from './node_socket.ts'
+import { nodeZstd, zlibChunkBytes } from './node_zlib.ts'
 import type { ProcessIdentity, ServerRuntime, Timer } from './runtime.ts'
 
 /** What may be replaced in the real runtime. */
 export interface NodeRuntimeOptions {
   /** Called at the places where a crash matters; for tests. */
   readonly faultPoint?: (name: string) => void | Promise<void>
+  /** False: packages that are installed besides this one are left alone. Default true. */
+  readonly optionalPackages?: boolean
 }
 
 /** Node fires timers with a longer delay at once. */
@@ -22,9 +26,6 @@ const delayMsMax = 0x7fffffff
 
 const gunzipAsync = promisify(gunzip)
 const gzipAsync = promisify(gzip)
-
-/** Larger pieces than zlib's 16 KiB, so that an output consists of few of them. */
-const zlibChunkBytes = 128 * 1024
 
 /** The Runtime of this process. */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): ServerRuntime {
@@ -50,6 +51,8 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): ServerRuntime {
     gunzip: (bytes, bytesMax) =>
       gunzipAsync(bytes, { maxOutputLength: Math.max(bytesMax, 1), chunkSize: zlibChunkBytes }),
     gzip: (bytes, level) => gzipAsync(bytes, { level, chunkSize: zlibChunkBytes }),
+    zstd: nodeZstd,
+    optionalPackage: (name) => (options.optionalPackages === false ? undefined : optionalPackage(name)),
     faultPoint: options.faultPoint ?? (() => undefined)
   } satisfies ServerRuntime)
 }

@@ -95,6 +95,13 @@ export interface ProcessIdentity {
   readonly startTime: string
 }
 
+/** zstd of the platform. Both work off the thread. */
+export interface PlatformZstd {
+  /** Decompresses the first frame and no other. Rejects when the output would exceed `bytesMax`. */
+  decompress(frame: Uint8Array, bytesMax: number): Promise<Uint8Array>
+  compress(bytes: Uint8Array, level: number): Promise<Uint8Array>
+}
+
 export interface Runtime {
   /** Wall clock, milliseconds since 1970. */
   nowMs(): number
@@ -117,6 +124,13 @@ export interface Runtime {
   /** Off the thread. Rejects when the output would exceed `bytesMax`. */
   gunzip(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array>
   gzip(bytes: Uint8Array, level: number): Promise<Uint8Array>
+  /** Absent where the platform has no zstd: Node before 22.15. */
+  readonly zstd?: PlatformZstd | undefined
+  /**
+   * A package that users may install besides this one, by its name; undefined where it is not here. A promise only until
+   * that is known. Absent where no package is to be looked for.
+   */
+  optionalPackage?(name: string): object | undefined | Promise<object | undefined>
   /**
    * Marks a place where a crash matters. Nothing in production; tests kill or delay the process here. Returns a promise
    * only where the test wants the caller to wait: call it as `const wait = faultPoint(name); if (wait) await wait`.

@@ -260,8 +260,9 @@ class Scanner {
   }
 
   #takeControl(batch: RecordBatch): void {
-    const { type, coordinatorEpoch } = readControlBatch(batch)
-    if (type !== 'COMMIT' && type !== 'ABORT') return
+    const control = readControlBatch(batch)
+    if (control?.type !== 'COMMIT' && control?.type !== 'ABORT') return
+    const { type, coordinatorEpoch } = control
     const { producerId, producerEpoch, baseOffset: offset } = batch
     const open = this.#open.get(producerId) ?? this.#begin(producerId)
     this.#end(producerId, open, type, { offset, producerEpoch, coordinatorEpoch: coordinatorEpoch ?? -1 })

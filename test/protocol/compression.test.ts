@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { codecById, codecByName, decompressBatch, RecordBatch, registerCodec } from 'kafka-once/protocol'
 import type { CompressionCodec } from 'kafka-once/protocol'
-import { fromHex, gunzip, toHex, vectorNamed } from './record_vectors.ts'
+import { nodeRuntime } from 'kafka-once/runtime'
+import { fromHex, gunzip, gzip, toHex, vectorNamed } from './record_vectors.ts'
 
 const snappy = codecByName('snappy')
-const codecOptions = { gzip: undefined, gunzip: undefined, level: undefined }
+const codecOptions = {}
 const bytesMax = 10 * 1024 * 1024
 
 describe('snappy', () => {
@@ -59,6 +60,105 @@ describe('snappy', () => {
   })
 })
 
+/** Contents that codecs treat in different ways, by what they are. */
+const contents: readonly (readonly [string, Uint8Array])[] = [
+  ['nothing', new Uint8Array()],
+  ['one byte', Uint8Array.of(7)],
+  ['twelve bytes', Buffer.from('abcabcabcabc')],
+  ['one byte again and again', new Uint8Array(200_000).fill(65)],
+  ['text of one block', Buffer.from('some text, some more text, '.repeat(2000))],
+  ['text of many blocks', Buffer.from(Array.from({ length: 40_000 }, (_, i) => `${i * 7919} `).join(''))],
+  ['noise', noise(150_000)],
+  ['noise that comes twice', Buffer.concat([noise(60_000), noise(60_000)])]
+]
+
+function noise(length: number): Uint8Array {
+  let seed = 1
+  return Uint8Array.from({ length }, () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) >>> 16)
+}
+
+const runtime = nodeRuntime()
+const tools = { gzip, gunzip, zstd: runtime.zstd }
+const native = { ...tools, optionalPackage: (name: string) => runtime.optionalPackage?.(name) }
+
+describe('what is written natively and in JavaScript', () => {
+  test.each(contents)('is read by the other as well: %s', async (_what, plain) => {
+    for (const name of ['gzip', 'snappy', 'lz4'] as const) {
+      const codec = codecByName(name)
+      for (const writer of [tools, native]) {
+        const compressed = await codec.compress(plain, writer)
+        for (const reader of [tools, native]) {
+          const read = await codec.decompress(compressed, bytesMax, reader)
+          expect(Buffer.compare(read, plain), name).toBe(0)
+        }
+      }
+    }
+  })
+
+  test.each(contents)('is read from any position of larger memory: %s', async (_what, plain) => {
+    for (const name of ['snappy', 'lz4', 'zstd'] as const) {
+      const codec = codecByName(name)
+      const shifted = Buffer.concat([Buffer.from('???'), plain]).subarray(3)
+      const compressed = Buffer.concat([Buffer.from('?'), await codec.compress(shifted, native)]).subarray(1)
+      for (const reader of [{}, native]) {
+        expect(Buffer.compare(await codec.decompress(compressed, bytesMax, reader), plain), name).toBe(0)
+      }
+    }
+  })
+
+  test('is the same to the decoder of zstd, whoever compressed it', async () => {
+    const zstd = codecByName('zstd')
+    const { optionalPackage } = native
+    // On Node 22.15 and later the platform writes, before that the package; the latter can be asked everywhere.
+    for (const writer of [native, { optionalPackage }]) {
+      for (const [what, plain] of contents) {
+        const compressed = await zstd.compress(plain, writer)
+        for (const reader of [{}, native]) {
+          expect(Buffer.compare(await zstd.decompress(compressed, bytesMax, reader), plain), what).toBe(0)
+        }
+      }
+    }
+  })
+})
+
+describe('an optional package', () => {
+  const names = ['snappy', 'lz4-napi', '@bokuweb/zstd-wasm']
+
+  test('is looked for once and then known at once', async () => {
+    for (const name of names) {
+      const found = await runtime.optionalPackage?.(name)
+      expect(found, name).toBeTypeOf('object')
+      expect(runtime.optionalPackage?.(name)).toBe(found)
+    }
+  })
+
+  test('that is not installed is missed at once from the second time on, without an error', async () => {
+    expect(await runtime.optionalPackage?.('kafka-once-no-such-package')).toBeUndefined()
+    expect(runtime.optionalPackage?.('kafka-once-no-such-package')).toBeUndefined()
+  })
+
+  test('is left alone where the runtime is told so', () => {
+    for (const name of names) expect(nodeRuntime({ optionalPackages: false }).optionalPackage?.(name)).toBeUndefined()
+  })
+
+  test('of another version than the one that is known is named', async () => {
+    const codec = codecByName('snappy')
+    expect(() => codec.compress(new Uint8Array(9), { optionalPackage: () => ({ compress: 1 }) })).toThrowError(
+      /has no function compressSync/
+    )
+  })
+
+  test('or a newer Node is what zstd needs to compress, and the error says so', () => {
+    const without = { ...tools, zstd: undefined, optionalPackage: () => undefined }
+    expect(() => codecByName('zstd').compress(new Uint8Array(9), without)).toThrowError(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_COMPRESSION',
+        message: expect.stringMatching(/Node 22\.15.*@bokuweb\/zstd-wasm/)
+      })
+    )
+  })
+})
+
 describe('a codec', () => {
   test('can be added and is used by its number', async () => {
     const batch = RecordBatch.parse(fromHex(vectorNamed('lz4').bytes))
@@ -73,10 +173,15 @@ describe('a codec', () => {
         return plain.compressedRecords
       }
     }
+    const before = codecById(3)
     registerCodec(pretended)
-    expect(codecById(3)).toBe(pretended)
-    expect(decompressBatch(batch, { decompressedBytesMax: 12345 })).toBeUndefined()
-    expect(seen).toEqual([[batch.sizeInBytes - 61, 12345]])
+    try {
+      expect(codecById(3)).toBe(pretended)
+      expect(decompressBatch(batch, { decompressedBytesMax: 12345 })).toBeUndefined()
+      expect(seen).toEqual([[batch.sizeInBytes - 61, 12345]])
+    } finally {
+      registerCodec(before)
+    }
   })
 
   test.each([0, 8, 1.5, Number.NaN])('has no number %d', (id) => {

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { crc32c, decompressBatch, ProtocolError, RecordBatch, splitRecordBatches } from 'kafka-once/protocol'
 import { fromHex, gunzip, gzip, recordVectors, vectorNamed } from './record_vectors.ts'
 
-const readable = recordVectors.filter(({ name }) => !/lz4|zstd|message format|several|large value/.test(name))
-const small = readable.filter(({ bytes }) => bytes.length < 3000)
+const readable = recordVectors.filter(({ name, batches }) => batches[0]?.magic === 2 && name !== 'several batches')
+const small = readable.filter(({ bytes }) => bytes.length < 1600)
 const memoryLimit = { decompressedBytesMax: 1024 * 1024 }
 
 /** Gives bytes the length and the checksum of a sound batch, so that only deeper checks can refuse them. */
@@ -68,7 +68,7 @@ describe('a batch cut off at any length', () => {
     }
   })
 
-  test.each(small.filter(({ name }) => name !== 'emptied by compaction'))(
+  test.each(small.filter(({ batches }) => batches[0]?.['recordCount'] !== 0))(
     'is refused, also when its length and checksum are right: $name',
     async ({ bytes }) => {
       const whole = fromHex(bytes)
@@ -143,15 +143,18 @@ describe('a batch of random bytes', () => {
 })
 
 describe('a batch that claims too much', () => {
-  test.each(['plain', 'gzip', 'snappy'])('of records is refused before memory is taken: %s', async (name) => {
-    const bytes = claiming(name, (view) => {
-      view.setInt32(57, 0x7fffffff)
-      view.setInt32(23, 0x7fffffff)
-    })
-    const before = process.memoryUsage().arrayBuffers
-    expect(await readAll(bytes)).toMatchObject({ code: 'MALFORMED', message: expect.stringContaining('cannot hold') })
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
-  })
+  test.each(['plain', 'gzip', 'snappy', 'lz4', 'zstd'])(
+    'of records is refused before memory is taken: %s',
+    async (name) => {
+      const bytes = claiming(name, (view) => {
+        view.setInt32(57, 0x7fffffff)
+        view.setInt32(23, 0x7fffffff)
+      })
+      const before = process.memoryUsage().arrayBuffers
+      expect(await readAll(bytes)).toMatchObject({ code: 'MALFORMED', message: expect.stringContaining('cannot hold') })
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024)
+    }
+  )
 
   test.each([
     ['a negative number of records', -1, 5],
@@ -171,7 +174,7 @@ describe('a batch that claims too much', () => {
     expect(() => splitRecordBatches(bytes).next()).toThrowError(expect.objectContaining({ code: 'MALFORMED' }))
   })
 
-  test.each([3, 5, 6, 7])('is refused with codec %i', async (codec) => {
+  test.each([5, 6, 7])('is refused with codec %i', async (codec) => {
     const bytes = claiming('snappy', (view) => view.setInt16(21, codec))
     expect(await readAll(bytes)).toMatchObject({ code: 'UNSUPPORTED_COMPRESSION' })
   })

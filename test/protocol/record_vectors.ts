@@ -15,7 +15,22 @@ export interface RecordVector {
   readonly batches: readonly BatchDescription[]
 }
 
-export type BatchDescription = Readonly<Record<string, unknown>> & { readonly magic: number }
+export type BatchDescription = Readonly<Record<string, unknown>> & {
+  readonly magic: number
+  readonly records: readonly RecordDescription[]
+}
+
+export interface RecordDescription {
+  readonly offset: string
+  readonly timestamp: number
+  /** Hexadecimal, as the value, or a digest where it is long. */
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: readonly (readonly [key: string, value: string | null])[]
+  readonly control?: string
+  readonly controlTypeId?: number
+  readonly coordinatorEpoch?: number
+}
 
 export function parseLines<T>(text: string): T[] {
   return text
@@ -61,40 +76,73 @@ export async function describeBatches(bytes: Uint8Array): Promise<BatchDescripti
 
 function describeBatch(batch: RecordBatch): BatchDescription {
   const records = batch.records()
-  return {
-    magic: 2,
+  const outside = {
+    magic: batch.magic,
     baseOffset: String(batch.baseOffset),
     lastOffset: String(batch.lastOffset),
     sizeInBytes: batch.sizeInBytes,
     compression: batch.compression,
-    partitionLeaderEpoch: batch.partitionLeaderEpoch,
     timestampType: batch.timestampType,
+    maxTimestamp: batch.maxTimestamp
+  }
+  const inside = {
+    partitionLeaderEpoch: batch.partitionLeaderEpoch,
     isTransactional: batch.isTransactional,
     isControl: batch.isControl,
     hasDeleteHorizon: batch.hasDeleteHorizon,
     baseTimestamp: batch.baseTimestamp,
-    maxTimestamp: batch.maxTimestamp,
     producerId: String(batch.producerId),
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
-    recordCount: batch.recordCount,
+    lastSequence: batch.lastSequence,
+    recordCount: batch.recordCount
+  }
+  return {
+    ...outside,
+    ...(batch.magic === 2 ? inside : {}),
     records: Array.from({ length: records.count }, (_, i) => describeRecord(batch, records, i))
   }
 }
 
-function describeRecord(batch: RecordBatch, records: RecordView, i: number): Record<string, unknown> {
-  const described: Record<string, unknown> = {
+/** What Kafka's reader sees, with plain messages of the old formats told as we tell them: several as one batch. */
+export function withRunsJoined(batches: readonly BatchDescription[]): BatchDescription[] {
+  const joined: BatchDescription[] = []
+  for (const batch of batches) {
+    const last = joined.at(-1)
+    if (last === undefined || !isRun(last, batch)) {
+      joined.push(batch)
+      continue
+    }
+    joined[joined.length - 1] = {
+      ...last,
+      lastOffset: batch['lastOffset'],
+      sizeInBytes: Number(last['sizeInBytes']) + Number(batch['sizeInBytes']),
+      maxTimestamp: Math.max(Number(last['maxTimestamp']), Number(batch['maxTimestamp'])),
+      records: [...last.records, ...batch.records]
+    }
+  }
+  return joined
+}
+
+function isRun(last: BatchDescription, next: BatchDescription): boolean {
+  if (last.magic === 2 || last.magic !== next.magic) return false
+  if (last['compression'] !== 'none' || next['compression'] !== 'none') return false
+  if (last['timestampType'] !== next['timestampType']) return false
+  return last['timestampType'] !== 'logAppendTime' || last['maxTimestamp'] === next['maxTimestamp']
+}
+
+function describeRecord(batch: RecordBatch, records: RecordView, i: number): RecordDescription {
+  const described = {
     offset: String(records.offset(i)),
     timestamp: records.timestamp(i),
     key: contents(records.key(i)),
     value: contents(records.value(i)),
-    headers: records.headers(i).map(([key, value]) => [key, contents(value)])
+    headers: records.headers(i).map(([key, value]) => [key, contents(value)] as const)
   }
   if (!batch.isControl) return described
-  const control = readControlRecord(records.key(i), records.value(i))
-  described['control'] = control.type
-  if (control.coordinatorEpoch !== undefined) described['coordinatorEpoch'] = control.coordinatorEpoch
-  return described
+  const { type, typeId, coordinatorEpoch } = readControlRecord(records.key(i), records.value(i))
+  const control = { control: type ?? 'UNKNOWN', controlTypeId: typeId }
+  return { ...described, ...control, ...(coordinatorEpoch === undefined ? {} : { coordinatorEpoch }) }
 }
 
 function contents(bytes: Uint8Array | null): string | null {

@@ -40,13 +40,10 @@ export function fetchExtent(records: Uint8Array): FetchExtent {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
   let at = 0
   let last = -1
-  while (records.length - at >= batchLayout.records) {
-    const size = view.getInt32(at + batchLayout.batchLength) + batchLayout.partitionLeaderEpoch
-    const isDamaged =
-      view.getInt8(at + batchLayout.magic) !== 2 ||
-      size < batchLayout.records ||
-      view.getInt32(at + batchLayout.lastOffsetDelta) < 0
-    if (isDamaged) return { end: endOfBatch(view, last), wholeBytes: at, isDamaged }
+  while (records.length - at > batchLayout.magic) {
+    const size = batchSize(view, at)
+    if (size === undefined) break
+    if (size < 0) return { end: endOfBatch(view, last), wholeBytes: at, isDamaged: true }
     if (size > records.length - at) break
     last = at
     at += size
@@ -54,11 +51,24 @@ export function fetchExtent(records: Uint8Array): FetchExtent {
   return { end: endOfBatch(view, last), wholeBytes: at, isDamaged: false }
 }
 
+// Of the batch at `at`, or of the message where the format is an old one; undefined where its header is cut off, -1 where
+// it makes no sense.
+function batchSize(view: DataView, at: number): number | undefined {
+  const magic = view.getInt8(at + batchLayout.magic)
+  const size = view.getInt32(at + batchLayout.batchLength) + batchLayout.partitionLeaderEpoch
+  if (magic === 0 || magic === 1) return size > batchLayout.magic ? size : -1
+  if (magic !== 2 || size < batchLayout.records) return -1
+  if (view.byteLength - at < batchLayout.records) return undefined
+  return view.getInt32(at + batchLayout.lastOffsetDelta) < 0 ? -1 : size
+}
+
 function endOfBatch(view: DataView, at: number): Position | undefined {
   if (at < 0) return undefined
-  const lastOffsetDelta = view.getInt32(at + batchLayout.lastOffsetDelta)
+  const baseOffset = view.getBigInt64(at + batchLayout.baseOffset)
+  // A compressed set of messages has the offset of its last one.
+  if (view.getInt8(at + batchLayout.magic) < 2) return { offset: baseOffset + 1n, leaderEpoch: -1 }
   return {
-    offset: view.getBigInt64(at + batchLayout.baseOffset) + BigInt(lastOffsetDelta) + 1n,
+    offset: baseOffset + BigInt(view.getInt32(at + batchLayout.lastOffsetDelta)) + 1n,
     leaderEpoch: view.getInt32(at + batchLayout.partitionLeaderEpoch)
   }
 }
@@ -109,7 +119,7 @@ export class FetchedData {
           this.passed(batch)
           continue
         }
-        if (batch.lastOffset < this.state.position) continue
+        if (batch.lastOffset < this.state.position && !batch.isControl) continue
         const decompressed = decompressBatch(batch, this.decompression)
         if (decompressed !== undefined) return this.decompressedLater(batch, decompressed)
         const consumed = this.handOut(batch)
@@ -134,6 +144,12 @@ export class FetchedData {
   }
 
   private handOut(batch: RecordBatch): ConsumedBatch | undefined {
+    if (batch.isControl) {
+      // Compaction can leave a control batch without its record, and later versions can bring types that are not known.
+      if (readControlBatch(batch)?.type === 'ABORT') this.aborted.abortMarker(batch.producerId, batch.lastOffset)
+      this.passed(batch)
+      return undefined
+    }
     const consumed = consumedBatch(this.origin, batch, this.state.position)
     this.lastBatchBytes = batch.sizeInBytes
     this.passed(batch)
@@ -147,14 +163,9 @@ export class FetchedData {
     }
   }
 
-  /** Control batches always; transactional ones where they were aborted. Nothing is listed at read_uncommitted. */
+  /** Whether nothing in the batch is for the consumer. Nothing is listed as aborted at read_uncommitted. */
   private isHidden(batch: RecordBatch): boolean {
-    if (batch.isControl) {
-      if (batch.isTransactional && readControlBatch(batch).type === 'ABORT') {
-        this.aborted.abortMarker(batch.producerId, batch.lastOffset)
-      }
-      return true
-    }
+    if (batch.isControl) return !batch.isTransactional
     return batch.isTransactional && this.aborted.isAborted(batch.producerId, batch.lastOffset)
   }
 

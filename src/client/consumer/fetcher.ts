@@ -1,10 +1,11 @@
 // Keeps the partitions of one consumer fetched: one fetch at a time per broker, the next one sent while the consumer's
 // user works on the last, within bufferedBytesMax. Follows leaders as they move. Owns the requests and their timing;
 // what replies mean is decided in fetch_request.ts and recovery.ts, what they contain in fetched_data.ts.
-import type { ResponseOf } from '../../protocol/index.ts'
+import type { DecompressBatchOptions, ResponseOf } from '../../protocol/index.ts'
 import { errorByCode, zeroUuid } from '../../protocol/index.ts'
 import type { Timer } from '../../runtime/index.ts'
 import type { Channel, Cluster } from '../cluster.ts'
+import { compressionTools } from '../compression_tools.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { backoffDelayMs } from '../retry.ts'
 import { fetchRefusal, fetchRequest, fetchVersionMax, rotated } from './fetch_request.ts'
@@ -36,6 +37,7 @@ interface Node {
 export class Fetcher {
   private readonly cluster: Cluster
   private readonly options: CheckedConsumerOptions
+  private readonly decompression: DecompressBatchOptions
   /** Called when there may be something to hand out, or an error to tell. */
   private readonly onReady: () => void
   private readonly partitions = new Map<string, PartitionState>()
@@ -57,6 +59,8 @@ export class Fetcher {
   constructor(cluster: Cluster, options: CheckedConsumerOptions, onReady: () => void) {
     this.cluster = cluster
     this.options = options
+    const { decompressedBytesMax } = options
+    this.decompression = { ...compressionTools(cluster.runtime), decompressedBytesMax }
     this.onReady = onReady
     const { signal } = this.closing
     this.recovery = new Recovery(cluster, options, { deadlineMs: recoveryDeadlineMs, signal })
@@ -260,10 +264,7 @@ export class Fetcher {
         highWatermark: reply.highWatermark,
         lastStableOffset: reply.lastStableOffset
       },
-      {
-        gunzip: (bytes, bytesMax) => this.cluster.runtime.gunzip(bytes, bytesMax),
-        decompressedBytesMax: this.options.decompressedBytesMax
-      }
+      this.decompression
     )
     state.isDamaged = extent.isDamaged
     if (extent.end !== undefined && extent.end.offset > state.fetchOffset) state.fetchedUpTo(extent.end)

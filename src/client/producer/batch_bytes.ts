@@ -3,6 +3,7 @@
 import { decompressBatch, RecordBatch, RecordBatchBuilder } from '../../protocol/index.ts'
 import type { CompressionName, RecordView } from '../../protocol/index.ts'
 import type { Runtime } from '../../runtime/index.ts'
+import { compressionTools } from '../compression_tools.ts'
 import { assert } from '../errors.ts'
 import { ProducerBatch } from './batch.ts'
 import { nextSequence } from './partition_queue.ts'
@@ -30,7 +31,7 @@ export function finishBatch(
     baseSequence: batch.baseSequence,
     isTransactional,
     compression: options.compression,
-    gzip: (bytes, level) => runtime.gzip(bytes, level)
+    ...(options.compression === 'none' ? {} : compressionTools(runtime))
   })
   batch.builder = undefined
   if (!(finished instanceof Promise)) {
@@ -52,7 +53,7 @@ export async function splitBatch(
   assert(batch.bytes !== undefined && batch.recordCount > 1, 'only a finished batch of several records can be split')
   const parsed = RecordBatch.parse(batch.bytes)
   const decompressing = decompressBatch(parsed, {
-    gunzip: (bytes, bytesMax) => runtime.gunzip(bytes, bytesMax),
+    ...compressionTools(runtime),
     decompressedBytesMax: batch.plainBytes
   })
   if (decompressing !== undefined) await decompressing

@@ -1,5 +1,7 @@
 // What a producer can be told, with the limits of its memory and requests, and how a user's message becomes a record.
 // Names and meanings follow Java's ProducerConfig; sizes end in Max, times in Ms.
+import { compressionNames } from '../../protocol/index.ts'
+import type { CompressionName } from '../../protocol/index.ts'
 import { KafkaError } from '../errors.ts'
 import { checkOptions, value as valueThat, integer, oneOf, show } from '../options.ts'
 import type { Partitioner } from './partitioner.ts'
@@ -43,8 +45,11 @@ export const producerRules = {
   bufferBytesMax: integer({ min: 1024, default: 64 * mebibyte }),
   /** Requests to one broker at the same time, which keep their order even when they are repeated. */
   inFlightRequestsMax: integer({ min: 1, max: 5, default: 5 }),
-  /** Compression of batches; one that does not become smaller stays as it is. */
-  compression: oneOf(['none', 'gzip', 'snappy'], { default: 'none' }),
+  /**
+   * Compression of batches; one that does not become smaller stays as it is. zstd needs Node 22.15, or the package
+   * @bokuweb/zstd-wasm.
+   */
+  compression: oneOf(compressionNames, { default: 'none' }),
   /** How long a record is tried to be delivered, from being accepted on, milliseconds (delivery.timeout.ms). */
   deliveryTimeoutMs: integer({ min: 100, max: 3_600_000, default: 120_000 }),
   /** Time for one request, milliseconds (request.timeout.ms). */
@@ -60,7 +65,7 @@ export interface CheckedProducerOptions {
   readonly requestBytesMax: number
   readonly bufferBytesMax: number
   readonly inFlightRequestsMax: number
-  readonly compression: 'none' | 'gzip' | 'snappy'
+  readonly compression: CompressionName
   readonly deliveryTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly partitioner: Partitioner | undefined

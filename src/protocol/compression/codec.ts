@@ -1,5 +1,5 @@
 // Owns what a compression codec is: Kafka's numbers and names, and the shape of one. What a codec needs from outside
-// (gzip runs off the thread) comes in through its options.
+// (zlib runs off the thread, packages may be installed) comes in through its options.
 // Source: org.apache.kafka.common.record.internal.CompressionType.
 
 /** Kafka's names of the codecs; a name's position is its number. */
@@ -7,23 +7,40 @@ export const compressionNames = Object.freeze(['none', 'gzip', 'snappy', 'lz4', 
 
 export type CompressionName = (typeof compressionNames)[number]
 
+/** zstd as the platform has it. Both work off the thread. */
+export interface PlatformZstd {
+  /** Decompresses the first frame. Must reject when its output would exceed `bytesMax`. */
+  decompress(frame: Uint8Array, bytesMax: number): Promise<Uint8Array>
+  compress(bytes: Uint8Array, level: number): Promise<Uint8Array>
+}
+
 /** What codecs need from the outside world; a Runtime has it. */
 export interface CompressionTools {
   /** Off the thread. Must reject when the output would exceed `bytesMax`. */
   gunzip(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array>
   gzip(bytes: Uint8Array, level: number): Promise<Uint8Array>
+  /** Undefined where the platform has no zstd (Node before 22.15). */
+  readonly zstd: PlatformZstd | undefined
+  /**
+   * A package that users may install besides, by its name; undefined where it is not here. A promise only until that is
+   * known.
+   */
+  optionalPackage(name: string): object | undefined | Promise<object | undefined>
 }
 
+/** The tools that a caller has; codecs do without what is absent, or say what they need. */
+export type GivenTools = { readonly [K in keyof CompressionTools]?: CompressionTools[K] | undefined }
+
 /** How `compress` is called. */
-export interface CompressOptions {
-  readonly gzip: CompressionTools['gzip'] | undefined
-  /** The codec's own level; undefined for its default. */
-  readonly level: number | undefined
+export interface CompressOptions extends GivenTools {
+  /** The codec's own level; its default where absent. */
+  readonly level?: number | undefined
 }
 
 /** How `decompress` is called. */
-export interface DecompressOptions {
-  readonly gunzip: CompressionTools['gunzip'] | undefined
+export interface DecompressOptions extends GivenTools {
+  /** The format of the batch, 0 to 2; 2 where absent. Kafka's first lz4 frames had another header checksum. */
+  readonly magic?: number | undefined
 }
 
 /** One codec. Both directions may answer at once or later. */

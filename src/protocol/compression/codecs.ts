@@ -4,9 +4,13 @@ import { ProtocolError } from '../protocol_error.ts'
 import { compressionNames } from './codec.ts'
 import type { CompressionCodec, CompressionName } from './codec.ts'
 import { gzipCodec } from './gzip.ts'
+import { lz4Codec } from './lz4.ts'
 import { snappyCodec } from './snappy.ts'
+import { zstdCodec } from './zstd.ts'
 
-const codecs = new Map<number, CompressionCodec>([gzipCodec, snappyCodec].map((codec) => [codec.id, codec]))
+const codecs = new Map<number, CompressionCodec>(
+  [gzipCodec, snappyCodec, lz4Codec, zstdCodec].map((codec) => [codec.id, codec])
+)
 
 /** Adds a codec, or replaces the one with the same number, for the whole process. */
 export function registerCodec(codec: CompressionCodec): void {

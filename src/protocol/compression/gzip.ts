@@ -1,6 +1,7 @@
 // Owns gzip for records. The work itself is done by functions of the caller, since zlib lives outside this layer.
 
 import type { CompressionCodec } from './codec.ts'
+import { isOutputTooLarge, tooLarge } from './decoding.ts'
 import { ProtocolError } from '../protocol_error.ts'
 
 /** Level 1 compresses records nearly as well as 6 at three times the speed. */
@@ -20,20 +21,12 @@ export const gzipCodec: CompressionCodec = Object.freeze({
     try {
       return await gunzip(bytes, bytesMax)
     } catch (cause) {
-      if (isTooLarge(cause)) {
-        const message = `A gzip batch has more than ${bytesMax} bytes: raise decompressedBytesMax if that is meant`
-        throw new ProtocolError('BATCH_TOO_LARGE', message, { cause })
-      }
-      throw new ProtocolError('MALFORMED', 'A gzip batch cannot be decompressed', { cause })
+      if (isOutputTooLarge(cause)) throw tooLarge('gzip', bytesMax)
+      throw new ProtocolError('MALFORMED', 'A batch in gzip cannot be decompressed', { cause })
     }
   }
 } satisfies CompressionCodec)
 
 function missing(name: string): ProtocolError {
   return new ProtocolError('UNSUPPORTED_COMPRESSION', `gzip needs a ${name} function: pass the runtime's`)
-}
-
-// Node's code for output beyond maxOutputLength.
-function isTooLarge(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
 }

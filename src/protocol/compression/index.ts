@@ -1,7 +1,7 @@
 // The door of the compression folder: the codecs, and the decompression of a batch.
 
 import type { RecordBatch } from '../record_batch.ts'
-import type { CompressionTools } from './codec.ts'
+import type { GivenTools } from './codec.ts'
 import { codecById } from './codecs.ts'
 
 export { compressionNames } from './codec.ts'
@@ -10,32 +10,31 @@ export type {
   CompressionName,
   CompressionTools,
   CompressOptions,
-  DecompressOptions
+  DecompressOptions,
+  GivenTools,
+  PlatformZstd
 } from './codec.ts'
 export { codecById, codecByName, registerCodec } from './codecs.ts'
 
 /** The most bytes that the records of one batch may decompress to, unless the caller says otherwise: 64 MiB. */
 export const decompressedBytesMaxDefault = 64 * 1024 * 1024
 
-/** What `decompressBatch` needs. */
-export interface DecompressBatchOptions {
-  /** Needed for gzip only; a Runtime has it. */
-  readonly gunzip?: CompressionTools['gunzip']
+/** What `decompressBatch` needs: the tools of a Runtime, of which gzip cannot do without `gunzip`. */
+export interface DecompressBatchOptions extends GivenTools {
   /** The most bytes that the records may decompress to. */
   readonly decompressedBytesMax?: number
 }
 
 /**
  * Decompresses the records of a batch, so that `batch.records()` can be called. Answers a promise only where the codec
- * does its work off the thread, as gzip does; a batch that is not compressed is ready at once. Throws, or rejects with,
- * a ProtocolError: `UNSUPPORTED_COMPRESSION`, `BATCH_TOO_LARGE` or `MALFORMED`.
+ * does its work off the thread, as gzip does, or a package is looked for; a batch that is not compressed is ready at
+ * once. Throws, or rejects with, a ProtocolError: `UNSUPPORTED_COMPRESSION`, `BATCH_TOO_LARGE` or `MALFORMED`.
  */
 export function decompressBatch(batch: RecordBatch, options: DecompressBatchOptions): Promise<void> | void {
   if (!batch.needsDecompression) return undefined
-  const bytesMax = options.decompressedBytesMax ?? decompressedBytesMaxDefault
-  const records = codecById(batch.compressionId).decompress(batch.compressedRecords, bytesMax, {
-    gunzip: options.gunzip
-  })
+  const { decompressedBytesMax = decompressedBytesMaxDefault, ...tools } = options
+  const codec = codecById(batch.compressionId)
+  const records = codec.decompress(batch.compressedRecords, decompressedBytesMax, { ...tools, magic: batch.magic })
   if (records instanceof Promise) return records.then((plain) => batch.acceptDecompressed(plain))
   batch.acceptDecompressed(records)
   return undefined

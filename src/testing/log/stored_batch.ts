@@ -30,8 +30,9 @@ export function producerPart(batch: RecordBatch, maxTimestamp: number): Producer
 /** The marker in a control batch that ends a transaction; undefined for any other batch. */
 export function markerIn(batch: RecordBatch): EndMarker | undefined {
   if (!batch.isControl) return undefined
-  const { type, coordinatorEpoch } = readControlBatch(batch)
-  if (coordinatorEpoch === undefined) return undefined
+  const control = readControlBatch(batch)
+  if (control?.coordinatorEpoch === undefined) return undefined
+  const { type, coordinatorEpoch } = control
   const { producerId, producerEpoch, maxTimestamp: timestamp } = batch
   return { producerId, producerEpoch, coordinatorEpoch, isCommit: type === 'COMMIT', timestamp, transactionVersion: 0 }
 }

@@ -1,7 +1,14 @@
 // A cluster in memory for the tests of the consumer: logs made of real record batches, leaders that can be moved, logs
 // that can be cut, and replies that a test can refuse or hold back. Answers only what a consumer asks.
-import { assignBatchOffset, encodeMarkerBatch, errorCode, RecordBatchBuilder, zeroUuid } from 'kafka-once/protocol'
-import type { ApiName, EncodableRequestOf, RequestOf, ResponseOf } from 'kafka-once/protocol'
+import {
+  assignBatchOffset,
+  encodeMarkerBatch,
+  errorCode,
+  RecordBatch,
+  RecordBatchBuilder,
+  zeroUuid
+} from 'kafka-once/protocol'
+import type { ApiName, CompressionName, EncodableRequestOf, RequestOf, ResponseOf } from 'kafka-once/protocol'
 import { handled, nodeRuntime } from 'kafka-once/runtime'
 import type { Runtime } from 'kafka-once/runtime'
 import type {
@@ -12,6 +19,7 @@ import type {
   Target,
   TopicMetadata
 } from '../../../src/client/cluster.ts'
+import { compressionTools } from '../../../src/client/compression_tools.ts'
 import { KafkaError } from '../../../src/client/errors.ts'
 import { silentLogger } from '../../../src/client/logger.ts'
 
@@ -25,7 +33,7 @@ export interface StoredBatch {
 export interface AppendOptions {
   readonly producerId?: bigint
   readonly isTransactional?: boolean
-  readonly compression?: 'none' | 'gzip' | 'snappy'
+  readonly compression?: CompressionName
 }
 
 /** One partition: what is in it, who leads it, and what its leader shall answer next instead. */
@@ -51,13 +59,20 @@ export class FakeLog {
     for (const [i, value] of values.entries()) {
       builder.append(Buffer.from(String(this.endOffset + BigInt(i))), Buffer.from(value), [['n', null]], 1_000 + i)
     }
-    const bytes = await builder.finish({ ...options, gzip: (plain, level) => this.runtime.gzip(plain, level) })
+    const bytes = await builder.finish({ ...options, ...compressionTools(this.runtime) })
     this.store(bytes, BigInt(values.length))
   }
 
   marker(type: 'ABORT' | 'COMMIT', producerId: bigint): void {
     const options = { producerEpoch: 0, coordinatorEpoch: 0, timestamp: 0, baseOffset: 0n, partitionLeaderEpoch: 0 }
     this.store(encodeMarkerBatch({ type, producerId, ...options }), 1n)
+  }
+
+  /** Appends batches as another Kafka wrote them, with the offsets and the leader epoch that are in them. */
+  storeAsIs(bytes: Uint8Array, lastOffset: bigint): void {
+    this.leaderEpoch = Math.max(0, RecordBatch.parse(bytes).partitionLeaderEpoch)
+    this.batches.push({ baseOffset: this.endOffset, lastOffset, epoch: this.leaderEpoch, bytes })
+    this.endOffset = lastOffset + 1n
   }
 
   /** A new leader with a new epoch; what lies after `endOffset` is lost, where one is given. */

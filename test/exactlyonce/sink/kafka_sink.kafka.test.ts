@@ -226,6 +226,20 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       expect(await visible(bootstrap, topic)).toEqual([])
     })
 
+    it('finds its own transaction lost while it runs, and never takes it for committed', async () => {
+      const kafka = openKafka(bootstrap)
+      const topic = await newTopic(kafka, 'lost')
+      const running = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
+      await running.write('lost')
+      await running.preCommit(0)
+      const producer = kafka.transactionalProducer({ transactionalId: `${topic}.0.0` })
+      await producer.init()
+      await producer.close()
+      const committing = running.participant.commit(0)
+      await expect(committing).rejects.toMatchObject({ code: 'TRANSACTION_LOST', fatal: false })
+      expect(await visible(bootstrap, topic)).toEqual([])
+    })
+
     it('does not believe a store that knows less than the ledger', async () => {
       const kafka = openKafka(bootstrap)
       const topic = await newTopic(kafka, 'ledger')

@@ -12,15 +12,21 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.zip.CRC32C;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.message.KRaftVersionRecord;
 import org.apache.kafka.common.message.LeaderChangeMessage;
+import org.apache.kafka.common.message.SnapshotFooterRecord;
+import org.apache.kafka.common.message.SnapshotHeaderRecord;
+import org.apache.kafka.common.message.VotersRecord;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.record.internal.ControlRecordType;
 import org.apache.kafka.common.record.internal.DefaultRecordBatch;
@@ -31,6 +37,7 @@ import org.apache.kafka.common.record.internal.MutableRecordBatch;
 import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
 import org.apache.kafka.common.record.internal.SimpleRecord;
+import org.apache.kafka.common.utils.internals.BufferSupplier;
 import org.apache.kafka.common.utils.internals.ByteBufferOutputStream;
 
 public class RecordVectors {
@@ -84,9 +91,131 @@ public class RecordVectors {
             many(Compression.gzip().build(), 30), many(Compression.NONE, 2))));
         add(vectors, "lz4", many(Compression.lz4().build(), 30));
         add(vectors, "zstd", many(Compression.zstd().build(), 30));
-        add(vectors, "message format 0", MemoryRecords.withRecords((byte) 0, Compression.NONE, record("k", "v")));
-        add(vectors, "message format 1", MemoryRecords.withRecords((byte) 1, Compression.NONE, record("k", "v")));
+        add(vectors, "lz4 of many blocks", large(Compression.lz4().build()));
+        add(vectors, "zstd of many blocks", large(Compression.zstd().build()));
+        add(vectors, "zstd of the highest level", many(Compression.zstd().level(22).build(), 20));
+        add(vectors, "last offsets there are", MemoryRecords.withRecords(Long.MAX_VALUE - 2, Compression.NONE,
+            record("k", "v"), record("l", "w"), record("m", "x")));
+        addControls(vectors);
+        addCompacted(vectors);
+        addOldFormats(vectors);
         for (JsonNode vector : vectors) System.out.println(JSON.writeValueAsString(vector));
+    }
+
+    static void addControls(ArrayNode vectors) {
+        ByteBuffer buffer = ByteBuffer.allocate(512);
+        add(vectors, "snapshot header", MemoryRecords.withSnapshotHeaderRecord(0L, TIME, 4, buffer,
+            new SnapshotHeaderRecord().setLastContainedLogTimestamp(TIME)));
+        add(vectors, "snapshot footer", MemoryRecords.withSnapshotFooterRecord(9L, TIME, 4, ByteBuffer.allocate(512),
+            new SnapshotFooterRecord()));
+        add(vectors, "kraft version", MemoryRecords.withKRaftVersionRecord(1L, TIME, 4, ByteBuffer.allocate(512),
+            new KRaftVersionRecord().setKRaftVersion((short) 1)));
+        add(vectors, "kraft voters", MemoryRecords.withVotersRecord(2L, TIME, 4, ByteBuffer.allocate(512),
+            new VotersRecord().setVoters(List.of(new VotersRecord.Voter().setVoterId(1)))));
+        for (short type : new short[] {7, 1234, -1})
+            add(vectors, "control record of type " + type, ofType((short) 0, type));
+        add(vectors, "commit marker of version 3", ofType((short) 3, (short) 1));
+    }
+
+    // No builder writes a type that it does not know, so the key of a marker is changed.
+    static MemoryRecords ofType(short version, short type) {
+        ByteBuffer buffer = MemoryRecords.withEndTransactionMarker(12L, TIME, 6, 42L, (short) 5,
+            new EndTransactionMarker(ControlRecordType.COMMIT, 9)).buffer();
+        int key = DefaultRecordBatch.RECORD_BATCH_OVERHEAD + 5;
+        buffer.putShort(key, version).putShort(key + 2, type);
+        CRC32C crc = new CRC32C();
+        crc.update(buffer.duplicate().position(21));
+        buffer.putInt(17, (int) crc.getValue());
+        return MemoryRecords.readableRecords(buffer);
+    }
+
+    // What Kafka's own cleaner leaves of batches.
+    static void addCompacted(ArrayNode vectors) {
+        add(vectors, "compacted", compacted(many(Compression.NONE, 9), 2, 3, 7));
+        add(vectors, "compacted at both ends in lz4", compacted(many(Compression.lz4().build(), 40), 20, 21));
+        add(vectors, "compacted with a tombstone", compacted(plain(Compression.NONE), 0, 2));
+        add(vectors, "compacted to nothing", compacted(MemoryRecords.withIdempotentRecords(500L, Compression.NONE, 42L,
+            (short) 5, Integer.MAX_VALUE - 1, 6, record("k", "v"), record("l", "w"), record("m", "x"))));
+        add(vectors, "marker compacted to nothing", compacted(MemoryRecords.withEndTransactionMarker(12L, TIME, 6, 42L,
+            (short) 5, new EndTransactionMarker(ControlRecordType.ABORT, 9))));
+    }
+
+    static MemoryRecords compacted(MemoryRecords records, int... kept) {
+        long first = records.batches().iterator().next().iterator().next().offset();
+        ByteBuffer target = ByteBuffer.allocate(1 << 16);
+        records.filterTo(new MemoryRecords.RecordFilter(TIME, 1000L) {
+            @Override
+            protected BatchRetentionResult checkBatchRetention(RecordBatch batch) {
+                return new BatchRetentionResult(BatchRetention.RETAIN_EMPTY, false);
+            }
+
+            @Override
+            protected boolean shouldRetainRecord(RecordBatch batch, Record record) {
+                return Arrays.stream(kept).anyMatch(i -> first + i == record.offset());
+            }
+        }, target, BufferSupplier.NO_CACHING, 1 << 16);
+        target.flip();
+        return MemoryRecords.readableRecords(target);
+    }
+
+    static void addOldFormats(ArrayNode vectors) {
+        Compression[] codecs = {Compression.NONE, Compression.gzip().build(), Compression.snappy().build(),
+            Compression.lz4().build()};
+        for (byte magic = 0; magic < 2; magic++)
+            for (Compression codec : codecs)
+                add(vectors, "format " + magic + " " + codec.type().name,
+                    old(magic, codec, TimestampType.CREATE_TIME, 12, 1000L));
+        for (Compression codec : codecs)
+            add(vectors, "format 1 " + codec.type().name + " with log append time",
+                old((byte) 1, codec, TimestampType.LOG_APPEND_TIME, 5, 1000L));
+        add(vectors, "format 1 snappy of many blocks", large((byte) 1, codecs[2]));
+        add(vectors, "format 0 lz4 of many blocks", large((byte) 0, codecs[3]));
+        add(vectors, "format 1 lz4 of one record", old((byte) 1, codecs[3], TimestampType.CREATE_TIME, 1, 1000L));
+        for (byte magic = 0; magic < 2; magic++)
+            add(vectors, "format " + magic + " without contents", oldNulls(magic));
+        add(vectors, "last offsets there are in format 1", MemoryRecords.withRecords((byte) 1, Long.MAX_VALUE - 2,
+            codecs[1], record("k", "v"), record("l", "w"), record("m", "x")));
+        add(vectors, "all formats", MemoryRecords.readableRecords(joined(
+            old((byte) 0, codecs[0], TimestampType.CREATE_TIME, 3, 0L),
+            old((byte) 0, codecs[2], TimestampType.CREATE_TIME, 4, 100L),
+            old((byte) 1, codecs[0], TimestampType.CREATE_TIME, 2, 200L),
+            old((byte) 1, codecs[1], TimestampType.CREATE_TIME, 5, 300L), many(Compression.lz4().build(), 3))));
+        add(vectors, "format 1 with log append time of two times", MemoryRecords.readableRecords(joined(
+            appended(TIME, 0L), appended(TIME, 1L), appended(TIME + 5, 2L))));
+    }
+
+    static MemoryRecords old(byte magic, Compression compression, TimestampType type, int count, long firstOffset) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1 << 16), magic, compression, type,
+            firstOffset, TIME + 77);
+        for (int i = 0; i < count; i++) {
+            byte[] key = i % 5 == 3 ? null : bytes("key " + i);
+            byte[] value = i % 7 == 5 ? null : bytes("a value that repeats " + i % 10);
+            builder.append(TIME + i * 3_000_000_000L, key, value);
+        }
+        return builder.build();
+    }
+
+    static MemoryRecords oldNulls(byte magic) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1 << 16), magic, Compression.NONE,
+            TimestampType.CREATE_TIME, 0L);
+        builder.append(TIME, (byte[]) null, null);
+        builder.append(TIME, new byte[0], new byte[0]);
+        return builder.build();
+    }
+
+    static MemoryRecords appended(long time, long offset) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1 << 10), (byte) 1, Compression.NONE,
+            TimestampType.LOG_APPEND_TIME, offset, time);
+        builder.append(TIME, bytes("k"), bytes("v"));
+        return builder.build();
+    }
+
+    static MemoryRecords large(byte magic, Compression compression) {
+        MemoryRecordsBuilder builder = MemoryRecords.builder(ByteBuffer.allocate(1 << 20), magic, compression,
+            TimestampType.CREATE_TIME, 0L);
+        builder.append(TIME, bytes("large"), largeValue());
+        builder.append(TIME, bytes("small"), bytes("after it"));
+        return builder.build();
     }
 
     static void read() throws Exception {
@@ -119,18 +248,22 @@ public class RecordVectors {
             node.put("lastOffset", Long.toString(batch.lastOffset()));
             node.put("sizeInBytes", batch.sizeInBytes());
             node.put("compression", batch.compressionType().name);
+            node.put("timestampType", switch (batch.timestampType()) {
+                case LOG_APPEND_TIME -> "logAppendTime";
+                case CREATE_TIME -> "createTime";
+                case NO_TIMESTAMP_TYPE -> "noTimestampType";
+            });
+            node.put("maxTimestamp", batch.maxTimestamp());
             if (batch.magic() == 2) {
                 node.put("partitionLeaderEpoch", batch.partitionLeaderEpoch());
-                node.put("timestampType",
-                    batch.timestampType() == TimestampType.LOG_APPEND_TIME ? "logAppendTime" : "createTime");
                 node.put("isTransactional", batch.isTransactional());
                 node.put("isControl", batch.isControlBatch());
                 node.put("hasDeleteHorizon", batch.deleteHorizonMs().isPresent());
                 node.put("baseTimestamp", ((DefaultRecordBatch) batch).baseTimestamp());
-                node.put("maxTimestamp", batch.maxTimestamp());
                 node.put("producerId", Long.toString(batch.producerId()));
                 node.put("producerEpoch", batch.producerEpoch());
                 node.put("baseSequence", batch.baseSequence());
+                node.put("lastSequence", batch.lastSequence());
                 node.put("recordCount", batch.countOrNull());
             }
             ArrayNode list = node.putArray("records");
@@ -153,6 +286,7 @@ public class RecordVectors {
         if (!batch.isControlBatch()) return;
         ControlRecordType type = ControlRecordType.parse(record.key());
         node.put("control", type.name());
+        node.put("controlTypeId", ControlRecordType.parseTypeId(record.key()));
         if (type == ControlRecordType.COMMIT || type == ControlRecordType.ABORT)
             node.put("coordinatorEpoch", EndTransactionMarker.deserialize(record).coordinatorEpoch());
     }
@@ -176,12 +310,16 @@ public class RecordVectors {
         });
     }
 
-    static MemoryRecords large(Compression compression) {
+    static byte[] largeValue() {
         byte[] value = new byte[150_000];
         Random random = new Random(7);
         for (int i = 0; i < value.length; i++) value[i] = i % 500 == 0 ? (byte) random.nextInt() : (byte) (i / 1000);
+        return value;
+    }
+
+    static MemoryRecords large(Compression compression) {
         return build(compression, b -> {
-            b.append(TIME, bytes("large"), value);
+            b.append(TIME, bytes("large"), largeValue());
             b.append(TIME, bytes("small"), bytes("after it"));
         });
     }
