@@ -23,6 +23,11 @@ function keyOf(file, test) {
   return `${relative(process.cwd(), file.name)}: ${test.fullName.replace(/ \(not run: .*?\)/, '')}`
 }
 
+/** The beginning of a failure's message, which would else stand far above the end of a long log. */
+function indented(message) {
+  return message.slice(0, 3_000).replaceAll(/^/gm, '    ')
+}
+
 const passedOnce = new Set()
 for (const { report } of reports) {
   for (const file of report.testResults) {
@@ -43,7 +48,8 @@ for (const { name, report } of reports) {
       }
       if (test.status !== 'failed' && passedOnce.has(keyOf(file, test))) continue
       failed++
-      console.log(`${test.status === 'failed' ? 'failed' : 'not run'}: ${path}: ${test.fullName}`)
+      console.log(`${test.status === 'failed' ? 'failed' : 'not run'}: ${name}: ${path}: ${test.fullName}`)
+      for (const message of test.failureMessages ?? []) console.log(indented(message))
     }
     const fileFailed = file.status === 'failed' && file.assertionResults.every(({ status }) => status !== 'failed')
     if (!fileFailed) continue

@@ -2,6 +2,7 @@
 // before" from "lost", so the witness, the control records and, at last, the state of the coordinator are asked, the
 // most telling first. Owns the order of the questions and what their answers mean together. KIP-98, KIP-447, KIP-664.
 import { errorCode, errorByCode } from '../../protocol/index.ts'
+import { describeConfigs } from '../admin/cluster_view.ts'
 import { describeTransactions } from '../admin/transactions.ts'
 import type { TransactionDescription } from '../admin/transactions.ts'
 import type { Cluster } from '../cluster.ts'
@@ -25,8 +26,12 @@ const markerBackoffMs = 2
 const markerBackoffMsMax = 200
 const scansMax = 4
 
-/** A ledger that was empty before may be empty again once its group has expired; no sooner than this, milliseconds. */
-const ledgerRetentionMsMin = 24 * 60 * 60 * 1000
+/**
+ * A ledger that was empty before may be empty again once its offset has expired: after as long as the broker keeps
+ * offsets, and this is the most that is relied on, milliseconds.
+ */
+const ledgerRetentionMsMax = 24 * 60 * 60 * 1000
+const retentionName = 'offsets.retention.minutes'
 
 /** What became of a transaction whose EndTxn was refused with `code`. Throws KafkaError TRANSACTION_TORN. */
 export async function judge(
@@ -211,13 +216,51 @@ async function judgeByLedger(
     evidence.push(`with nothing of ${transactionalId} open, its ledger still shows the transaction before`)
     return { kind: 'lost', evidence: evidence.join('; ') }
   }
-  const ageMs = cluster.runtime.nowMs() - target.startedAtMs
-  if (witness.previousRandomId !== null || ageMs > ledgerRetentionMsMin) {
+  if (witness.previousRandomId !== null) {
     evidence.push(`the ledger ${witness.groupId} is empty, so what it showed has expired or was deleted`)
     return undefined
   }
+  if (await mayHaveExpired(cluster, target, witness, clock, evidence)) return undefined
   evidence.push(`with nothing of ${transactionalId} open, its ledger is still empty`)
   return { kind: 'lost', evidence: evidence.join('; ') }
+}
+
+// Whether a witness stored at the beginning of the transaction could be gone by now. Not knowing is yes.
+async function mayHaveExpired(
+  cluster: Cluster,
+  target: ResumeTarget,
+  { groupId }: Witness,
+  clock: Clock,
+  evidence: string[]
+): Promise<boolean> {
+  const retentionMs = await offsetsRetentionMs(cluster, groupId, clock, evidence)
+  if (retentionMs === undefined) return true
+  const ageMs = cluster.runtime.nowMs() - target.startedAtMs
+  if (ageMs < Math.min(retentionMs, ledgerRetentionMsMax)) return false
+  evidence.push(`the ledger ${groupId} is empty, and after ${Math.round(ageMs / 60_000)} min may have expired`)
+  return true
+}
+
+async function offsetsRetentionMs(
+  cluster: Cluster,
+  groupId: string,
+  clock: Clock,
+  evidence: string[]
+): Promise<number | undefined> {
+  try {
+    const nodeId = await cluster.coordinator('group', groupId, clock.left().signal)
+    const { deadlineMs, signal } = clock.left()
+    const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+    const configs = await describeConfigs(cluster, { nodeId }, [retentionName], options)
+    const minutes = Number(configs.get(retentionName)?.value ?? NaN)
+    if (minutes > 0) return minutes * 60_000
+    evidence.push(`${retentionName} is not told by broker ${nodeId}`)
+  } catch (error) {
+    if (!(error instanceof KafkaError) || (error.code !== 'BROKER_TOO_OLD' && error.code !== 'BROKER_ERROR'))
+      throw error
+    evidence.push(`${retentionName} cannot be read (${error.kafkaName ?? error.code})`)
+  }
+  return undefined
 }
 
 /**

@@ -11,7 +11,11 @@ import { describeBrokers } from '../../broker/real_kafka.ts'
 import { expectVerdict, newPlace, newProducer, outcomesOf, prepareOne } from './settling.ts'
 import type { Place } from './settling.ts'
 
-const timeoutSettings = { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200' }
+const retentionMinutes = 300
+const settings = {
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200',
+  'offsets.retention.minutes': String(retentionMinutes)
+}
 
 // A handle as it would be, had it been made otherwise.
 function changed(handle: PreparedTransaction, changes: Partial<PreparedTransaction>): PreparedTransaction {
@@ -33,7 +37,7 @@ describeBrokers('the verdict on a resumed transaction', () => {
     let kafka: Kafka
 
     beforeAll(async () => {
-      broker = await startBroker({ transactionVersion, config: timeoutSettings })
+      broker = await startBroker({ transactionVersion, config: settings })
       kafka = new Kafka({ brokers: [broker.bootstrap] })
     })
     afterAll(async () => {
@@ -172,6 +176,20 @@ describeBrokers('the verdict on a resumed transaction', () => {
       await alive.send([{ topic: it.topic, partition: 0, value: 'alive' }])
       await expectKind(kafka.resumeTransaction(handle).commit({ mayInitProducerId: false }), 'fenced')
       expect(await alive.commit()).toEqual({ kind: 'committed' })
+    })
+
+    test('is not lost where a committed witness may have expired, as soon as this broker may drop it', async () => {
+      const it = await place('expired')
+      const handle = await prepareOne(newProducer(it), it)
+      expect(handle.witness?.previousRandomId).toBeNull()
+      await kafka.resumeTransaction(handle).commit()
+      await kafka.resumeTransaction(handle).prove()
+      await newProducer(it).init()
+      await deleteAll(it)
+      await kafka.admin().deleteGroups([handle.witness?.groupId ?? ''])
+      const ageMs = (retentionMinutes + 1) * 60_000
+      const old = changed(handle, { startedAtMs: handle.startedAtMs - ageMs })
+      await expectKind(kafka.resumeTransaction(old).commit(), 'fenced')
     })
 
     test('is foreignHandle where the handle belongs to another cluster', async () => {
