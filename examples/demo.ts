@@ -24,8 +24,8 @@ import { judge } from './demo/verdict.ts'
 const records = 100_000
 const partitions = 3
 /** Of what is left to be fed. */
-const sharePerSecond = 0.03
-const intervalMs = 400
+const sharePerSecond = 0.06
+const intervalMs = 150
 const jobName = 'flink-kafka-poc'
 /** How long one process may take to begin or to reach the moment it is to be killed at, milliseconds. */
 const patienceMs = 60_000
