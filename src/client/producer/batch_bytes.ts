@@ -1,12 +1,13 @@
 // Owns the step from gathered records to the bytes that go over the wire, and the way back when a broker found a batch
 // too large and it must go out in two halves. Compression may work off the thread, so both can take time.
-import { decompressBatch, RecordBatch, RecordBatchBuilder } from '../../protocol/index.ts'
+import { decompressBatch, ProtocolError, RecordBatch, RecordBatchBuilder } from '../../protocol/index.ts'
 import type { CompressionName, RecordView } from '../../protocol/index.ts'
 import type { Runtime } from '../../runtime/index.ts'
 import { compressionTools } from '../compression_tools.ts'
-import { assert } from '../errors.ts'
+import { assert, KafkaError } from '../errors.ts'
 import { ProducerBatch } from './batch.ts'
 import { nextSequence } from './partition_queue.ts'
+import type { PartitionQueue } from './partition_queue.ts'
 
 interface BytesOptions {
   readonly compression: CompressionName
@@ -25,22 +26,31 @@ export function finishBatch(
   assert(producerId >= 0n, 'a batch needs a producer id before it is sent')
   assert(batch.baseSequence >= 0, 'a batch needs its sequence before it is sent')
   batch.plainBytes = builder.sizeInBytes
-  const finished = builder.finish({
-    producerId,
-    producerEpoch,
-    baseSequence: batch.baseSequence,
-    isTransactional,
-    compression: options.compression,
-    ...(options.compression === 'none' ? {} : compressionTools(runtime))
-  })
+  const { compression } = options
+  const state = { producerId, producerEpoch, baseSequence: batch.baseSequence, isTransactional }
   batch.builder = undefined
-  if (!(finished instanceof Promise)) {
-    batch.bytes = finished
+  if (compression === 'none') {
+    batch.bytes = builder.finishPlain(state)
     return undefined
   }
-  return finished.then((bytes) => {
-    batch.bytes = bytes
-  })
+  try {
+    const finished = builder.finish({ ...state, ...compressionTools(runtime), compression })
+    if (finished instanceof Promise) return finished.then((bytes) => void (batch.bytes = bytes))
+    batch.bytes = finished
+    return undefined
+  } catch (error) {
+    // A codec may refuse at once; whoever waits for a batch hears of it in one way.
+    return Promise.reject(error)
+  }
+}
+
+/** Why a batch could not be made, as those who wait for it are told. */
+export function unfinishedError(queue: PartitionQueue, cause: unknown): KafkaError {
+  const what = `A batch for partition ${queue.partition} of topic ${queue.topic} could not be compressed`
+  if (!(cause instanceof ProtocolError)) return new KafkaError('INVALID_STATE', `${what}.`, { cause, abortable: true })
+  const code = cause.code === 'UNSUPPORTED_COMPRESSION' ? 'INVALID_OPTION' : 'INVALID_STATE'
+  const nextStep = 'Do that, or choose another compression for the producer.'
+  return new KafkaError(code, `${what}: ${cause.message}.`, { cause, abortable: true, nextStep })
 }
 
 /** Two batches with the records of one, under the same sequence numbers. */

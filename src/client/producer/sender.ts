@@ -7,7 +7,7 @@ import type { Cluster } from '../cluster.ts'
 import { assert, brokerError, KafkaError } from '../errors.ts'
 import { backoffDelayMs } from '../retry.ts'
 import type { Accumulator } from './accumulator.ts'
-import { finishBatch, splitBatch } from './batch_bytes.ts'
+import { finishBatch, splitBatch, unfinishedError } from './batch_bytes.ts'
 import type { ProducerBatch } from './batch.ts'
 import type { CheckedProducerOptions } from './options.ts'
 import type { PartitionQueue, ProducerIdentity } from './partition_queue.ts'
@@ -248,8 +248,7 @@ export class Sender {
     work.then(done, (cause: unknown) => {
       const at = queue.closed.indexOf(batch)
       if (at >= 0) queue.closed.splice(at, 1)
-      const message = `A batch for partition ${queue.partition} of topic ${queue.topic} could not be compressed.`
-      this.giveUp(batch, new KafkaError('INVALID_STATE', message, { cause, abortable: true }))
+      this.giveUp(batch, unfinishedError(queue, cause))
       done()
     })
   }

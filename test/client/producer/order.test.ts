@@ -1,6 +1,7 @@
 // What an idempotent producer promises whatever happens on the way: every acknowledged record is stored once, and the
 // records of a partition are stored in the order in which they were sent.
 import fc from 'fast-check'
+import { codecByName, registerCodec } from 'kafka-once/protocol'
 import { describe, expect, test } from 'vitest'
 import { KafkaError } from '../../../src/client/errors.ts'
 import { Producer } from '../../../src/client/producer/index.ts'
@@ -156,7 +157,7 @@ describe('records that are acknowledged', () => {
     )
   })
 
-  test.each(['gzip', 'snappy'] as const)(
+  test.each(['gzip', 'snappy', 'lz4'] as const)(
     'are stored once and in order when compressed with %s',
     async (compression) => {
       const it = world(7, { a: 3 })
@@ -179,5 +180,45 @@ describe('records that are acknowledged', () => {
       }),
       { numRuns: 50 }
     )
+  })
+})
+
+describe('records that cannot be compressed', () => {
+  test('are refused with what to do about it, and no later ones are held up', async () => {
+    // This runtime is like Node 20 without the package for zstd.
+    const it = world(3, { a: 1 })
+    const producer = new Producer(it.cluster, { compression: 'zstd' })
+    for (let round = 0; round < 2; round++) {
+      const refused = it.time.run(producer.send({ topic: 'a', value: 'x'.repeat(100) }))
+      await expect(refused).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringMatching(/Node 22\.15 or newer, install @bokuweb\/zstd-wasm/),
+        cause: { code: 'UNSUPPORTED_COMPRESSION' }
+      })
+    }
+    await it.time.run(producer.close())
+  })
+
+  test('are refused also where a codec of the user throws at once', async () => {
+    const it = world(4, { a: 1 })
+    const before = codecByName('lz4')
+    const failure = new RangeError('no memory for this')
+    registerCodec({
+      ...before,
+      compress() {
+        throw failure
+      }
+    })
+    try {
+      const producer = new Producer(it.cluster, { compression: 'lz4' })
+      const refused = it.time.run(producer.send({ topic: 'a', value: 'x'.repeat(100) }))
+      await expect(refused).rejects.toMatchObject({ code: 'INVALID_STATE', cause: failure })
+      registerCodec(before)
+      await it.time.run(producer.send({ topic: 'a', value: 'y'.repeat(100) }))
+      expect(it.cluster.partition('a', 0).values).toEqual(['y'.repeat(100)])
+      await it.time.run(producer.close())
+    } finally {
+      registerCodec(before)
+    }
   })
 })
