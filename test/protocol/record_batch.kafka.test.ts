@@ -18,7 +18,8 @@ import { gunzip, gzip } from './record_vectors.ts'
 const runtime = nodeRuntime()
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const topic = `record-batch-${runtime.nowMs()}`
-const compressions = ['none', 'gzip', 'snappy'] as const
+const tools = { gzip, zstd: runtime.zstd, optionalPackage: (name: string) => runtime.optionalPackage?.(name) }
+const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 const headers: readonly RecordHeader[] = [
   ['null', null],
   ['grüße', text('1')]
@@ -87,7 +88,7 @@ describeKafka('a real broker', ({ bootstrap }) => {
     const created = { name: topic, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
     await line.ask('CreateTopics', 5, { topics: [created], timeoutMs: 10_000 })
     for (const compression of compressions) {
-      const batch = await recordsOf(compression, 500).finish({ compression, gzip })
+      const batch = await recordsOf(compression, 500).finish({ compression, ...tools })
       let errorCode = await produce(batch)
       for (let round = 0; errorCode !== 0 && round < 50; round++) {
         await runtime.sleep(100)
@@ -112,7 +113,7 @@ describeKafka('a real broker', ({ bootstrap }) => {
         found++
       }
     }
-    expect(found).toBe(1500)
+    expect(found).toBe(2_500)
     await line.ask('DeleteTopics', 5, { topicNames: [topic], timeoutMs: 10_000 })
   })
 })
