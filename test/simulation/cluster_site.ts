@@ -18,8 +18,10 @@ export class ClusterSite {
   readonly #world: World
   readonly #runtime: ServerRuntime
   readonly #rules = new Set<Disposable>()
+  #versionMax: number
 
-  private constructor(world: World, runtime: ServerRuntime, kafka: EmbeddedKafka) {
+  private constructor(world: World, runtime: ServerRuntime, kafka: EmbeddedKafka, transactionVersion: number) {
+    this.#versionMax = transactionVersion
     this.#world = world
     this.#runtime = runtime
     this.kafka = kafka
@@ -44,7 +46,7 @@ export class ClusterSite {
       kafka.cluster.createTopic({ name, partitionCount: shape.partitions, replicationFactor: shape.brokers })
     }
     if (shape.firstEpoch > 0) await startAtEpoch(kafka, shape)
-    const site = new ClusterSite(world, runtime, kafka)
+    const site = new ClusterSite(world, runtime, kafka, shape.transactionVersion)
     if (shape.markerMs > 0) site.#delayMarkers(shape.markerMs)
     return site
   }
@@ -119,7 +121,7 @@ export class ClusterSite {
         this.#spoilMarkers(action.fate, action.forMs, action.nth)
         return true
       case 'setVersion':
-        this.kafka.setTransactionVersion(action.version)
+        this.#setVersion(action.version)
         return true
       case 'addPartitions':
         this.#addPartitions()
@@ -177,6 +179,12 @@ export class ClusterSite {
       if (!isMeant(topic.name)) continue
       for (const partition of topic.partitions) cluster.moveLeader(partition, id)
     }
+  }
+
+  /** Not from 2 down to 0: the log of 0 cannot hold ids that spoke 2, and Kafka leaves them busy until it is reloaded. */
+  #setVersion(version: 0 | 1 | 2): void {
+    this.#versionMax = Math.max(this.#versionMax, version)
+    this.kafka.setTransactionVersion(version === 0 && this.#versionMax === 2 ? 1 : version)
   }
 
   /** One more for every topic of the job, the outputs first: whoever finds new input must find room for its output. */

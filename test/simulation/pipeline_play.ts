@@ -30,7 +30,7 @@ export class PipelinePlay implements Play {
   readonly #reading: Reading | undefined
   #fed = 0
   /** Records per partition of the input, once it has ended. */
-  #expected: readonly number[] = []
+  #expected: readonly number[] | undefined
 
   constructor(parts: PlayParts) {
     const { plan, site, world } = parts
@@ -64,6 +64,7 @@ export class PipelinePlay implements Play {
         copied.set(Number(partition), Math.max(copied.get(Number(partition)) ?? 0, count))
       }
     }
+    if (this.#expected === undefined) return false
     return this.#expected.every((count, partition) => (copied.get(partition) ?? 0) >= count)
   }
 

@@ -34,6 +34,8 @@ export type PlannedFault = Fault<Action>
 
 /** How the world of a run looks. */
 export interface Shape {
+  /** What is played: the engine's pipeline, or transactions without the engine. */
+  readonly play: 'pipeline' | 'transactions'
   readonly brokers: 1 | 3
   readonly transactionVersion: 0 | 1 | 2
   readonly partitions: number

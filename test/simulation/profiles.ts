@@ -117,6 +117,7 @@ function plainShape(chance: Chance): Shape {
   const batches = chance.between(6, 14)
   const feedMs = chance.pick([10, 30, 60])
   return {
+    play: 'pipeline',
     brokers: chance.pick([1, 3]),
     transactionVersion: chance.pick([0, 1, 2, 2]),
     partitions: chance.between(1, 3),
@@ -141,6 +142,12 @@ function plainShape(chance: Chance): Shape {
     healMs: batches * feedMs + chance.pick([0, 300])
   }
 }
+
+/** Markers come late, but none is left out: only the engine looks for those that a dead program has left. */
+const holdMarkers: Draw = (chance, shape) => ({
+  when: chance.is(0.5) ? anyPlace(chance) : atTime(chance, shape),
+  action: { do: 'markers', fate: 'hold', forMs: wait(chance), nth: chance.between(1, 3) }
+})
 
 /** Things that hardly matter by themselves, to be mixed with others. */
 const nuisances: Profile['faults'] = [
@@ -275,6 +282,21 @@ const profiles: Readonly<Record<string, Profile>> = {
     shape: () => ({ mayStop: ['LEDGER_MISMATCH', 'TRANSACTION_UNDECIDED'] }),
     faultsMax: 4,
     faults: [[2, deleteLedgers], [3, kill], ...nuisances]
+  },
+  /** Transactions without the engine, their handles saved and resumed. */
+  transactions: {
+    shape: () => ({ play: 'transactions', lock: 'pid' }),
+    faultsMax: 6,
+    faults: [
+      [5, kill],
+      [2, pause],
+      [0.5, veryLate],
+      [2, frame],
+      [1, move],
+      [0.5, killBroker],
+      [1, pauseBroker],
+      [0.7, holdMarkers]
+    ]
   },
   /** Topics get more partitions, and clocks jump. */
   growth: {

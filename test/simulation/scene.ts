@@ -11,6 +11,7 @@ import type { Action, Plan } from './plan.ts'
 import type { Play } from './play.ts'
 import { startAgainMs, Supervisor } from './supervisor.ts'
 import type { Hand } from './supervisor.ts'
+import { TransactionsPlay, transactionTopics } from './transactions_play.ts'
 
 /** What came of one run. */
 export interface RunResult {
@@ -54,7 +55,8 @@ export class Scene {
     this.#world = world
     this.#plan = plan
     this.#site = site
-    this.#play = new PipelinePlay({ world, plan, site, machine, folder })
+    const parts = { world, plan, site, machine, folder }
+    this.#play = plan.shape.play === 'pipeline' ? new PipelinePlay(parts) : new TransactionsPlay(parts)
     this.#injector = new Injector(world, plan.faults, (action, at) => {
       coverage.fault(action.do)
       return this.#mishaps.apply(action, at)
@@ -79,7 +81,8 @@ export class Scene {
   }
 
   static async play(world: World, plan: Plan, coverage: Coverage): Promise<RunResult> {
-    const site = await ClusterSite.start(world, plan.shape, pipelineTopics(plan))
+    const topics = plan.shape.play === 'pipeline' ? pipelineTopics(plan) : transactionTopics(plan)
+    const site = await ClusterSite.start(world, plan.shape, topics)
     return new Scene(world, plan, site, coverage).#run()
   }
 
@@ -112,7 +115,8 @@ export class Scene {
       else if (this.#plan.shape.mayStop.includes(failure.code)) this.#stoppedBy = failure.code
       else this.#supervisor.blame(`${hand.process.name} stopped for good: ${failure.code} ${failure.message}`)
     }
-    if (!this.#isOver) this.#supervisor.startLater(startAgainMs)
+    const isDone = hasEndedWell(hand) && this.#play.isThrough(this.#supervisor.events)
+    if (!this.#isOver && !isDone) this.#supervisor.startLater(startAgainMs)
   }
 
   async #heal(): Promise<void> {
