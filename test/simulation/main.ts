@@ -8,7 +8,7 @@ import type { PlanRun } from './run_plan.ts'
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '1000' },
+    seeds: { type: 'string' },
     seed: { type: 'string' },
     profile: { type: 'string', multiple: true },
     'fail-fast': { type: 'boolean', default: false },
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 
 const profiles = values.profile ?? [...profileNames]
 const first = Number(values.seed ?? 1)
-const count = values.seed === undefined || values.seeds !== '1000' ? Number(values.seeds) : 1
+const count = Number(values.seeds ?? (values.seed === undefined ? 1000 : 1))
 const failuresMax = 5
 const reportMs = 5000
 
