@@ -2,8 +2,22 @@
 // do it has a subject for it.
 import type { PeerName } from '../clients/peer_packages.ts'
 
-/** Who is measured. The last three are ours: without emitted code, and what hand-written loops would take. */
-export const codecClientNames = ['kafka-once', 'kafkajs', 'platformatic', 'kafka-ts', 'closures', 'limit'] as const
+/**
+ * Who is measured. Besides the peers all are ours: with the native checksum or with none, without emitted code, and what
+ * hand-written loops would take.
+ */
+export const codecClientNames = [
+  'kafka-once',
+  'kafka-once-native',
+  'kafka-once-unchecked',
+  'kafkajs',
+  'platformatic',
+  'kafka-ts',
+  'closures',
+  'limit',
+  'limit-native',
+  'limit-unchecked'
+] as const
 export type CodecClientName = (typeof codecClientNames)[number]
 
 /** Peers, whose best is what ratios are taken against. */

@@ -3,35 +3,35 @@
 // and makes no object per record. A view pins the bytes it came from; `copy` lets go of them. KIP-98, KIP-82 (headers).
 // Source: org.apache.kafka.common.record.internal.DefaultRecord.
 
+import { headerKey } from './header_key.ts'
 import { ProtocolError } from './protocol_error.ts'
-import { readVarint, readVarintRest, readVarlong, varintEnd } from './varint.ts'
+import { readVarint, readVarintRest, readVarlong, skipVarlongRest, varintEnd } from './varint.ts'
 
 /** One header of a record: its key and its value in bytes. Keys may repeat; the order is the producer's. */
 export type RecordHeader = readonly [key: string, value: Uint8Array | null]
 
-// What the index stores of each record, in this order.
-const slotsShift = 3
-const offsetDeltaSlot = 0
-const timestampDeltaSlot = 1
-const tailStartSlot = 2
-const keyStartSlot = 3
-const keyLengthSlot = 4
-const valueStartSlot = 5
-const valueLengthSlot = 6
-const endSlot = 7
+// What the index stores of each record, in this order. Lengths are read again from the bytes when they are needed: the
+// index is written for every record, and mostly little of it is used.
+const slotsShift = 2
+/** Where the timestamp stands, counted from the batch's. */
+const timestampSlot = 0
+/** Where the length of the key stands, the first of what `rawTail` answers. */
+const keySlot = 1
+/** Where the length of the value stands. */
+const valueSlot = 2
+/** Where the number of headers stands. */
+const headersSlot = 3
 
 /** The smallest record: its length, attributes, two deltas, a null key, a null value and no headers. */
 export const recordBytesMin = 7
-
-/** Marks a timestamp delta that needs more than 32 bits and therefore stands in `wideDeltas`. */
-const wideDelta = -0x80000000
 
 /** Positions of all records of a batch; made by `indexRecords`. */
 export interface RecordIndex {
   readonly bytes: Uint8Array
   readonly count: number
   readonly slots: Int32Array
-  readonly wideDeltas: ReadonlyMap<number, number> | undefined
+  /** Offsets counted from the base offset; undefined where they are 0, 1, 2 and so on, as they are before compaction. */
+  readonly offsetDeltas: Int32Array | undefined
 }
 
 /** What the records of a batch have in common. */
@@ -57,50 +57,62 @@ export function indexRecords(bytes: Uint8Array, count: number, lastOffsetDelta: 
   }
   const slots = new Int32Array(count << slotsShift)
   const limit = bytes.length
-  let wideDeltas: Map<number, number> | undefined
+  let offsetDeltas: Int32Array | undefined
   let previousDelta = -1
-  let at = 0
-  // A byte beyond the end reads as undefined, which counts as zero here and is noticed with the next length.
-  for (let i = 0, slot = 0; i < count; i++, slot += 8) {
+  let start = 0
+  // A byte beyond the end reads as undefined, which counts as zero here and is noticed with the next length. Numbers of
+  // one and two bytes are read in place: a call for each would take longer than all the rest.
+  for (let i = 0, slot = 0; i < count; i++, slot += 1 << slotsShift) {
+    let at = start
     let raw = bytes[at++]!
     if (raw > 0x7f) {
-      raw = readVarintRest(bytes, at, limit, raw)
-      at = varintEnd
+      const second = bytes[at]!
+      if (second < 0x80) {
+        raw = (raw & 0x7f) | (second << 7)
+        at++
+      } else {
+        raw = readVarintRest(bytes, at, limit, raw)
+        at = varintEnd
+      }
     }
     const length = (raw >>> 1) ^ -(raw & 1)
     if (length < recordBytesMin - 1 || length > limit - at) malformed(`its length is ${length} bytes`, i, at)
     const end = at + length
 
-    raw = bytes[++at]!
-    at++
-    let timestampDelta = (raw >>> 1) ^ -(raw & 1)
-    if (raw > 0x7f) {
-      timestampDelta = readVarlong(bytes, at - 1, end)
-      at = varintEnd
-      if (timestampDelta !== timestampDelta >> 0 || timestampDelta === wideDelta) {
-        wideDeltas ??= new Map()
-        wideDeltas.set(i, timestampDelta)
-        timestampDelta = wideDelta
-      }
-    }
+    slots[slot + timestampSlot] = ++at
+    if (bytes[at++]! > 0x7f && bytes[at++]! > 0x7f) at = skipVarlongRest(bytes, at, end)
+
     raw = bytes[at++]!
     if (raw > 0x7f) {
-      raw = readVarintRest(bytes, at, end, raw)
-      at = varintEnd
+      const second = bytes[at]!
+      if (second < 0x80) {
+        raw = (raw & 0x7f) | (second << 7)
+        at++
+      } else {
+        raw = readVarintRest(bytes, at, end, raw)
+        at = varintEnd
+      }
     }
     const offsetDelta = (raw >>> 1) ^ -(raw & 1)
     if (offsetDelta <= previousDelta || offsetDelta > lastOffsetDelta) malformed('its offset is out of order', i, at)
     previousDelta = offsetDelta
-    slots[slot + offsetDeltaSlot] = offsetDelta
-    slots[slot + timestampDeltaSlot] = timestampDelta
-    slots[slot + tailStartSlot] = at
-    at = indexTail(bytes, at, end, i, slots, slot)
+    if (offsetDelta !== i) offsetDeltas ??= countedTo(i, count)
+    if (offsetDeltas !== undefined) offsetDeltas[i] = offsetDelta
+    indexTail(bytes, at, end, i, slots, slot)
+    start = end
   }
-  if (at !== limit) {
-    const message = `${limit - at} bytes are left after the last of the ${count} records of a batch`
-    throw new ProtocolError('TRAILING_BYTES', message, { offset: at })
+  if (start !== limit) {
+    const message = `${limit - start} bytes are left after the last of the ${count} records of a batch`
+    throw new ProtocolError('TRAILING_BYTES', message, { offset: start })
   }
-  return { bytes, count, slots, wideDeltas }
+  return { bytes, count, slots, offsetDeltas }
+}
+
+// The first record that is not where counting would put it makes a list necessary.
+function countedTo(end: number, count: number): Int32Array {
+  const counted = new Int32Array(count)
+  for (let i = 0; i < end; i++) counted[i] = i
+  return counted
 }
 
 // Key, value and headers of one record, which must end exactly at `end`.
@@ -111,35 +123,44 @@ function indexTail(
   record: number,
   slots: Int32Array,
   slot: number
-): number {
+): void {
+  slots[slot + keySlot] = start
   let at = start
   let raw = bytes[at++]!
   if (raw > 0x7f) {
-    raw = readVarintRest(bytes, at, end, raw)
-    at = varintEnd
+    const second = bytes[at]!
+    if (second < 0x80) {
+      raw = (raw & 0x7f) | (second << 7)
+      at++
+    } else {
+      raw = readVarintRest(bytes, at, end, raw)
+      at = varintEnd
+    }
   }
   const keyLength = (raw >>> 1) ^ -(raw & 1)
-  slots[slot + keyStartSlot] = at
-  slots[slot + keyLengthSlot] = keyLength
   if (keyLength > 0) at += keyLength
   if (keyLength < -1 || at >= end) malformed(`its key has ${keyLength} bytes`, record, at)
 
+  slots[slot + valueSlot] = at
   raw = bytes[at++]!
   if (raw > 0x7f) {
-    raw = readVarintRest(bytes, at, end, raw)
-    at = varintEnd
+    const second = bytes[at]!
+    if (second < 0x80) {
+      raw = (raw & 0x7f) | (second << 7)
+      at++
+    } else {
+      raw = readVarintRest(bytes, at, end, raw)
+      at = varintEnd
+    }
   }
   const valueLength = (raw >>> 1) ^ -(raw & 1)
-  slots[slot + valueStartSlot] = at
-  slots[slot + valueLengthSlot] = valueLength
   if (valueLength > 0) at += valueLength
   if (valueLength < -1 || at >= end) malformed(`its value has ${valueLength} bytes`, record, at)
 
+  slots[slot + headersSlot] = at
   if (bytes[at] === 0) at++
   else at = skipHeaders(bytes, at, end, record)
   if (at !== end) malformed(`it ends ${end - at} bytes before its length says`, record, at)
-  slots[slot + endSlot] = end
-  return end
 }
 
 function skipHeaders(bytes: Uint8Array, start: number, end: number, record: number): number {
@@ -168,87 +189,112 @@ function skipHeaders(bytes: Uint8Array, start: number, end: number, record: numb
   return at
 }
 
+const noHeaders: readonly RecordHeader[] = Object.freeze([])
+
 /** The records of one batch by their number in it, 0 <= i < `count`. A number outside throws a RangeError. */
 export class RecordView {
   /** How many records there are. */
   readonly count: number
-  private readonly base: RecordBase
-  private readonly index: RecordIndex
-  private readonly bytes: Uint8Array
+  /** What all positions count in: the records in plain form, without the header of the batch. */
+  readonly bytes: Uint8Array
+  private readonly baseOffset: bigint
+  private readonly baseTimestamp: number
+  private readonly logAppendTime: number | undefined
   private readonly slots: Int32Array
+  private readonly offsetDeltas: Int32Array | undefined
+  private readonly buffer: ArrayBufferLike
+  private readonly byteOffset: number
+  /** Made when headers are first read. */
+  private words: DataView | undefined
 
   constructor(base: RecordBase, index: RecordIndex) {
     this.count = index.count
-    this.base = base
-    this.index = index
     this.bytes = index.bytes
+    this.baseOffset = base.baseOffset
+    this.baseTimestamp = base.baseTimestamp
+    this.logAppendTime = base.logAppendTime
     this.slots = index.slots
+    this.offsetDeltas = index.offsetDeltas
+    this.buffer = index.bytes.buffer
+    this.byteOffset = index.bytes.byteOffset
+    this.words = undefined
   }
 
   /** The key as a view of the batch's bytes, or null. */
   key(i: number): Uint8Array | null {
-    const slot = this.slotOf(i)
-    const length = this.slots[slot + keyLengthSlot]!
-    if (length < 0) return null
-    const start = this.slots[slot + keyStartSlot]!
-    return this.bytes.subarray(start, start + length)
+    return this.partAt(this.slots[this.slotOf(i) + keySlot]!)
   }
 
   /** The value as a view of the batch's bytes, or null for a tombstone. */
   value(i: number): Uint8Array | null {
-    const slot = this.slotOf(i)
-    const length = this.slots[slot + valueLengthSlot]!
-    if (length < 0) return null
-    const start = this.slots[slot + valueStartSlot]!
-    return this.bytes.subarray(start, start + length)
+    return this.partAt(this.slots[this.slotOf(i) + valueSlot]!)
   }
 
   /** The headers, read anew on each call; their values are views of the batch's bytes. */
-  headers(i: number): RecordHeader[] {
-    const slot = this.slotOf(i)
+  headers(i: number): readonly RecordHeader[] {
     const { bytes } = this
-    const end = this.slots[slot + endSlot]!
-    const valueLength = this.slots[slot + valueLengthSlot]!
-    const start = this.slots[slot + valueStartSlot]! + (valueLength > 0 ? valueLength : 0)
-    const headers: RecordHeader[] = []
+    let at = this.slots[this.slotOf(i) + headersSlot]!
+    if (bytes[at] === 0) return noHeaders
     // Indexing has walked the same bytes, so nothing can be missing here.
-    const count = readVarint(bytes, start, end)
-    let at = varintEnd
+    const end = bytes.length
+    const count = readVarint(bytes, at, end)
+    at = varintEnd
+    const words = (this.words ??= new DataView(this.buffer, this.byteOffset, end))
+    // oxlint-disable-next-line unicorn/no-new-array -- a list that grows takes room for sixteen with its first element
+    const headers = new Array<RecordHeader>(count)
     for (let h = 0; h < count; h++) {
-      const keyLength = readVarint(bytes, at, end)
-      const keyStart = varintEnd
-      const length = readVarint(bytes, keyStart + keyLength, end)
-      const valueStart = varintEnd
-      at = valueStart + (length > 0 ? length : 0)
-      const key = headerKey(bytes, keyStart, keyStart + keyLength)
-      headers.push([key, length < 0 ? null : bytes.subarray(valueStart, at)])
+      let raw = bytes[at++]!
+      if (raw > 0x7f) {
+        raw = readVarintRest(bytes, at, end, raw)
+        at = varintEnd
+      }
+      const keyEnd = at + (raw >>> 1)
+      const key = headerKey(words, at, keyEnd)
+      at = keyEnd
+      raw = bytes[at++]!
+      if (raw > 0x7f) {
+        raw = readVarintRest(bytes, at, end, raw)
+        at = varintEnd
+      }
+      const length = raw >>> 1
+      if ((raw & 1) === 1) headers[h] = [key, null]
+      else {
+        headers[h] = [key, new Uint8Array(this.buffer, this.byteOffset + at, length)]
+        at += length
+      }
     }
     return headers
   }
 
   /** The offset in the partition. */
   offset(i: number): bigint {
-    return this.base.baseOffset + BigInt(this.offsetDelta(i))
+    // Only of a number that it knows to be an int32 does the compiler make a bigint without a call.
+    return this.baseOffset + BigInt(this.offsetDelta(i) | 0)
   }
 
   /** The offset, counted from the batch's base offset. */
   offsetDelta(i: number): number {
-    return this.slots[this.slotOf(i) + offsetDeltaSlot]!
+    this.slotOf(i)
+    return this.offsetDeltas === undefined ? i : this.offsetDeltas[i]!
   }
 
   /** Milliseconds since 1970; -1 where the producer gave none. */
   timestamp(i: number): number {
-    const slot = this.slotOf(i)
-    if (this.base.logAppendTime !== undefined) return this.base.logAppendTime
-    const delta = this.slots[slot + timestampDeltaSlot]!
-    if (delta !== wideDelta) return this.base.baseTimestamp + delta
-    return this.base.baseTimestamp + this.index.wideDeltas!.get(i)!
+    const at = this.slots[this.slotOf(i) + timestampSlot]!
+    if (this.logAppendTime !== undefined) return this.logAppendTime
+    const { bytes } = this
+    let raw = bytes[at]!
+    if (raw > 0x7f) {
+      const second = bytes[at + 1]!
+      if (second > 0x7f) return this.baseTimestamp + readVarlong(bytes, at, bytes.length)
+      raw = (raw & 0x7f) | (second << 7)
+    }
+    return this.baseTimestamp + ((raw >>> 1) ^ -(raw & 1))
   }
 
   /** Key, value and headers in the record's own encoding, to be written again without decoding them. */
   rawTail(i: number): Uint8Array {
-    const slot = this.slotOf(i)
-    return this.bytes.subarray(this.slots[slot + tailStartSlot], this.slots[slot + endSlot])
+    return this.bytes.subarray(this.slots[this.slotOf(i) + keySlot], this.endOf(i))
   }
 
   /** One record as an object that reads from this view. */
@@ -260,16 +306,41 @@ export class RecordView {
   /** A view of record `i` alone over its own copy of the bytes. */
   copy(i: number): RecordView {
     const slot = this.slotOf(i)
-    const start = this.slots[slot + tailStartSlot]!
+    const start = this.slots[slot + timestampSlot]!
     const slots = this.slots.slice(slot, slot + (1 << slotsShift))
-    for (const position of [tailStartSlot, keyStartSlot, valueStartSlot, endSlot]) slots[position]! -= start
-    const wide = this.index.wideDeltas?.get(i)
-    const wideDeltas = wide === undefined ? undefined : new Map([[0, wide]])
-    return new RecordView(this.base, { bytes: new Uint8Array(this.rawTail(i)), count: 1, slots, wideDeltas })
+    for (let position = 0; position < slots.length; position++) slots[position]! -= start
+    const bytes = this.bytes.slice(start, this.endOf(i))
+    const { baseOffset, baseTimestamp, logAppendTime } = this
+    const index = { bytes, count: 1, slots, offsetDeltas: Int32Array.of(this.offsetDelta(i)) }
+    return new RecordView({ baseOffset, baseTimestamp, logAppendTime }, index)
   }
 
   *[Symbol.iterator](): IterableIterator<KafkaRecord> {
     for (let i = 0; i < this.count; i++) yield new KafkaRecord(this, i)
+  }
+
+  // The part of a record whose length stands at `at`; null where that is negative.
+  private partAt(at: number): Uint8Array | null {
+    const { bytes } = this
+    let start = at + 1
+    let raw = bytes[at]!
+    if (raw > 0x7f) {
+      const second = bytes[start]!
+      if (second < 0x80) {
+        raw = (raw & 0x7f) | (second << 7)
+        start++
+      } else {
+        raw = readVarintRest(bytes, start, bytes.length, raw)
+        start = varintEnd
+      }
+    }
+    // Much faster than `subarray`, which asks the array for its species.
+    return (raw & 1) === 1 ? null : new Uint8Array(this.buffer, this.byteOffset + start, raw >>> 1)
+  }
+
+  private endOf(i: number): number {
+    const at = this.slots[this.slotOf(i) + headersSlot]!
+    return this.bytes[at] === 0 ? at + 1 : skipHeaders(this.bytes, at, this.bytes.length, i)
   }
 
   private slotOf(i: number): number {
@@ -301,7 +372,7 @@ export class KafkaRecord {
   }
 
   /** Read anew on each access. */
-  get headers(): RecordHeader[] {
+  get headers(): readonly RecordHeader[] {
     return this.view.headers(this.i)
   }
 
@@ -318,34 +389,4 @@ export class KafkaRecord {
   copy(): KafkaRecord {
     return new KafkaRecord(this.view.copy(this.i), 0)
   }
-}
-
-// A byte order mark is part of a key like any other character.
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
-
-/** How many header keys are remembered, and how long they may be. */
-const knownKeysMax = 64
-const knownKeyBytesMax = 64
-
-// The same few keys come with every record of a topic: recognising one is faster than making its string again.
-const knownKeys: string[] = Array.from({ length: knownKeysMax }, () => '')
-
-function headerKey(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start
-  if (length === 0 || length > knownKeyBytesMax) return utf8.decode(bytes.subarray(start, end))
-  const place = (bytes[start]! + bytes[end - 1]! * 3 + length * 7) % knownKeysMax
-  const known = knownKeys[place]!
-  if (known.length === length && isSpelled(bytes, start, known)) return known
-  const key = utf8.decode(bytes.subarray(start, end))
-  knownKeys[place] = key
-  return key
-}
-
-// Only true for ASCII: any other character has more bytes than units, or a unit that is no byte.
-function isSpelled(bytes: Uint8Array, start: number, known: string): boolean {
-  for (let i = 0; i < known.length; i++) {
-    const unit = known.charCodeAt(i)
-    if (unit !== bytes[start + i] || unit > 0x7f) return false
-  }
-  return true
 }

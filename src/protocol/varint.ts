@@ -70,6 +70,15 @@ export function readVarlong(bytes: Uint8Array, start: number, limit: number): nu
   throw malformed(at)
 }
 
+/**
+ * Passes over the rest of an int64 whose first two bytes have their top bits set and stand before `at`; answers the
+ * position after it. Throws as `readVarlong` does.
+ */
+export function skipVarlongRest(bytes: Uint8Array, at: number, limit: number): number {
+  readVarlong(bytes, at - 2, limit)
+  return varintEnd
+}
+
 function malformed(offset: number): ProtocolError {
   return new ProtocolError('MALFORMED', 'A number in a record is cut off or too long', { offset })
 }
