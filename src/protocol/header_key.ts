@@ -1,5 +1,5 @@
-// Owns the reading of header keys. The same few come with every record of a topic, and to recognise one by its bytes is
-// much faster than to make its string again.
+// Owns the reading and writing of header keys. The same few come with every record of a topic, and to recognise one is
+// much faster than to make its string, or its bytes, again.
 
 // A byte order mark is part of a key like any other character.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -33,6 +33,23 @@ export function headerKey(view: DataView, start: number, end: number): string {
   for (let i = 0; i < words.length; i++) words[i] = view.getInt32(start + i * 4)
   knownKeys[place] = { text, length, words, last }
   return text
+}
+
+const encoder = new TextEncoder()
+const knownTexts: string[] = Array.from({ length: knownKeysMax }, () => '')
+const knownBytes: Uint8Array[] = Array.from({ length: knownKeysMax }, () => new Uint8Array(0))
+
+/** The bytes of a key; they belong to all who ask, and must not be changed. */
+export function headerKeyBytes(key: string): Uint8Array {
+  const { length } = key
+  const place = (key.charCodeAt(length - 1) * 5 + length) % knownKeysMax
+  if (knownTexts[place] === key) return knownBytes[place]!
+  const bytes = encoder.encode(key)
+  if (length > 0 && length <= knownKeyBytesMax) {
+    knownTexts[place] = key
+    knownBytes[place] = bytes
+  }
+  return bytes
 }
 
 function isSpelled(view: DataView, start: number, words: Int32Array): boolean {

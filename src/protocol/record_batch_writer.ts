@@ -5,10 +5,11 @@
 import type { CompressionName, GivenTools } from './compression/codec.ts'
 import { codecByName } from './compression/codecs.ts'
 import { crc32c } from './crc32c.ts'
+import { headerKeyBytes } from './header_key.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { batchAttributes, batchLayout } from './record_batch.ts'
 import type { RecordHeader, RecordView } from './record_batch.ts'
-import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts'
+import { lengthMaxShort, lengthSize, varintSize, varlongSize, writeLength, writeVarlong } from './varint.ts'
 
 /** Whose batch it is, so that the broker can recognise a repetition. All -1 without idempotence. */
 export interface ProducerState {
@@ -46,9 +47,6 @@ export interface RecordBatchBuilderOptions {
 export const batchBytesMaxDefault = 1024 * 1024
 
 const initialBytesDefault = 4096
-
-/** Up to this many bytes a loop is faster than a call into the engine. */
-const loopBytesMax = 12
 
 const noHeaders: readonly RecordHeader[] = Object.freeze([])
 
@@ -114,15 +112,7 @@ export class RecordBatchBuilder {
     headers: readonly RecordHeader[],
     timestamp: number
   ): boolean {
-    const tailSize = bytesSize(key) + bytesSize(value) + headersSize(headers)
-    if (!this.begin(tailSize, timestamp)) return false
-    const { bytes } = this
-    let at = writeBytes(bytes, this.position, key)
-    at = writeBytes(bytes, at, value)
-    at = writeVarint(bytes, at, headers.length)
-    for (let i = 0; i < headers.length; i++) at = writeHeader(bytes, at, headers[i]!)
-    this.position = at
-    return true
+    return this.put(key, value, headers, undefined, timestamp)
   }
 
   /** As `tryAppend`, but throws a ProtocolError `BATCH_TOO_LARGE` where the record does not fit. */
@@ -132,10 +122,7 @@ export class RecordBatchBuilder {
 
   /** Appends a record of another batch without decoding its key, value and headers; false where it does not fit. */
   tryAppendRaw(view: RecordView, i: number, timestamp = view.timestamp(i)): boolean {
-    const tail = view.rawTail(i)
-    if (!this.begin(tail.length, timestamp)) return false
-    this.position = copyBytes(this.bytes, this.position, tail)
-    return true
+    return this.put(null, null, noHeaders, view.rawTail(i), timestamp)
   }
 
   /** As `tryAppendRaw`, but throws a ProtocolError `BATCH_TOO_LARGE` where the record does not fit. */
@@ -166,30 +153,57 @@ export class RecordBatchBuilder {
   }
 
   /** As `finish` without compression, which is always done at once. */
-  finishPlain(options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | keyof GivenTools> = {}): Uint8Array {
+  finishPlain(
+    options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | keyof GivenTools> = {}
+  ): Uint8Array {
     const batch = this.complete()
     this.isFinished = true
     return this.seal(batch, 0, options)
   }
 
-  // Reserves room for a record and writes what comes before its key, or answers false where there is no room.
-  private begin(tailSize: number, timestamp: number): boolean {
-    this.checkOpen()
-    if (!Number.isSafeInteger(timestamp)) {
-      throw new ProtocolError('MALFORMED', `A timestamp is a whole number of milliseconds, not ${timestamp}`)
-    }
-    const bodySize = this.deltasSize(timestamp) + tailSize
-    const end = this.position + varintSize(bodySize) + bodySize
+  // Writes a record, or answers false where there is no room for it. `tail` stands for key, value and headers where they
+  // are encoded already. All in one, since a compiler that has taken in too many functions leaves out those that matter.
+  private put(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RecordHeader[],
+    tail: Uint8Array | undefined,
+    timestamp: number
+  ): boolean {
+    const { count } = this
+    const timestampDelta = count === 0 ? 0 : timestamp - this.baseTimestamp
+    const near = timestampDelta | 0
+    const isNear = near === timestampDelta && near >= 0 && near < lengthMaxShort && timestamp <= Number.MAX_SAFE_INTEGER
+    if (this.isFinished || ((count === 0 || !isNear) && !Number.isSafeInteger(timestamp))) this.refuseCall(timestamp)
+    let bodySize = 1 + lengthSize(count) + (isNear ? lengthSize(near) : varlongSize(timestampDelta))
+    if (tail !== undefined) bodySize += tail.length
+    else bodySize += bytesSize(key) + bytesSize(value) + (headers.length === 0 ? 1 : headersSize(headers))
+    const end = this.position + lengthSize(bodySize) + bodySize
     if (end > this.batchBytesMax) return false
     if (end > this.bytes.length) this.grow(end)
-    if (this.count === 0) this.baseTimestamp = timestamp
-    if (timestamp > this.maxTimestamp || this.count === 0) this.maxTimestamp = timestamp
+    if (count === 0) this.baseTimestamp = this.maxTimestamp = timestamp
+    else if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp
+    this.count = count + 1
+
     const { bytes } = this
-    let at = writeVarint(bytes, this.position, bodySize)
+    let at = writeLength(bytes, this.position, bodySize)
+    this.position = end
     bytes[at++] = 0
-    at = writeVarlong(bytes, at, timestamp - this.baseTimestamp)
-    this.position = writeVarint(bytes, at, this.count++)
+    at = isNear ? writeLength(bytes, at, near) : writeVarlong(bytes, at, timestampDelta)
+    at = writeLength(bytes, at, count)
+    if (tail !== undefined) {
+      bytes.set(tail, at)
+      return true
+    }
+    at = writeBytes(bytes, writeBytes(bytes, at, key), value)
+    if (headers.length === 0) bytes[at] = 0
+    else writeHeaders(bytes, at, headers)
     return true
+  }
+
+  private refuseCall(timestamp: number): never {
+    this.checkOpen()
+    throw new ProtocolError('MALFORMED', `A timestamp is a whole number of milliseconds, not ${timestamp}`)
   }
 
   // The attributes byte and both deltas.
@@ -279,49 +293,35 @@ function setChecksum(view: DataView, batch: Uint8Array): void {
 }
 
 function bytesSize(bytes: Uint8Array | null): number {
-  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
+  return bytes === null ? 1 : lengthSize(bytes.length) + bytes.length
 }
 
 function headersSize(headers: readonly RecordHeader[]): number {
-  let size = varintSize(headers.length)
+  let size = lengthSize(headers.length)
   for (let i = 0; i < headers.length; i++) {
     const header = headers[i]!
-    const keyLength = utf8Length(header[0])
-    size += varintSize(keyLength) + keyLength + bytesSize(header[1])
+    size += bytesSize(headerKeyBytes(header[0])) + bytesSize(header[1])
   }
   return size
 }
 
 function writeBytes(target: Uint8Array, at: number, bytes: Uint8Array | null): number {
-  if (bytes === null) return writeVarint(target, at, -1)
-  return copyBytes(target, writeVarint(target, at, bytes.length), bytes)
-}
-
-function writeHeader(target: Uint8Array, at: number, header: RecordHeader): number {
-  const key = header[0]
-  const length = utf8Length(key)
-  const start = writeVarint(target, at, length)
-  if (length === key.length) {
-    for (let i = 0; i < length; i++) target[start + i] = key.charCodeAt(i)
-  } else {
-    utf8.encodeInto(key, target.subarray(start, start + length))
+  if (bytes === null) {
+    // A length of -1.
+    target[at] = 1
+    return at + 1
   }
-  return writeBytes(target, start + length, header[1])
+  const start = writeLength(target, at, bytes.length)
+  target.set(bytes, start)
+  return start + bytes.length
 }
 
-function copyBytes(target: Uint8Array, at: number, source: Uint8Array): number {
-  const { length } = source
-  if (length > loopBytesMax) target.set(source, at)
-  else for (let i = 0; i < length; i++) target[at + i] = source[i]!
-  return at + length
-}
-
-const utf8 = new TextEncoder()
-
-// Bytes of a string in UTF-8; only ASCII strings have as many bytes as they have units.
-function utf8Length(text: string): number {
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text)
+function writeHeaders(target: Uint8Array, start: number, headers: readonly RecordHeader[]): number {
+  let at = writeLength(target, start, headers.length)
+  for (let i = 0; i < headers.length; i++) {
+    const header = headers[i]!
+    at = writeBytes(target, at, headerKeyBytes(header[0]))
+    at = writeBytes(target, at, header[1])
   }
-  return text.length
+  return at
 }

@@ -85,23 +85,50 @@ function malformed(offset: number): ProtocolError {
 
 /** How many bytes `writeVarint` uses. */
 export function varintSize(value: number): number {
-  const raw = (value << 1) ^ (value >> 31)
+  return zigzagSize((value << 1) ^ (value >> 31))
+}
+
+function zigzagSize(raw: number): number {
   if ((raw & 0xffffff80) === 0) return 1
   if ((raw & 0xffffc000) === 0) return 2
   if ((raw & 0xffe00000) === 0) return 3
   return (raw & 0xf0000000) === 0 ? 4 : 5
 }
 
+/** Numbers from 0 to below this have one or two bytes. */
+export const lengthMaxShort = 0x2000
+
+/** As `varintSize`, of a number that is not negative. */
+export function lengthSize(length: number): number {
+  return length < 0x40 ? 1 : length < lengthMaxShort ? 2 : zigzagSize(length << 1)
+}
+
 /** Writes a zigzag int32 and answers the position after it. */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  let raw = ((value << 1) ^ (value >> 31)) >>> 0
-  let position = at
+  return writeZigzag(bytes, at, ((value << 1) ^ (value >> 31)) >>> 0)
+}
+
+function writeZigzag(bytes: Uint8Array, start: number, value: number): number {
+  let raw = value
+  let at = start
   while (raw > 0x7f) {
-    bytes[position++] = (raw & 0x7f) | 0x80
+    bytes[at++] = (raw & 0x7f) | 0x80
     raw >>>= 7
   }
-  bytes[position++] = raw
-  return position
+  bytes[at++] = raw
+  return at
+}
+
+/** As `writeVarint`, of a number that is not negative. */
+export function writeLength(bytes: Uint8Array, at: number, length: number): number {
+  if (length < 0x40) {
+    bytes[at] = length << 1
+    return at + 1
+  }
+  if (length >= lengthMaxShort) return writeZigzag(bytes, at, (length << 1) >>> 0)
+  bytes[at] = (length << 1) | 0x80
+  bytes[at + 1] = length >>> 6
+  return at + 2
 }
 
 /** How many bytes `writeVarlong` uses for a whole number within 2^53. */

@@ -1,6 +1,6 @@
-// A header key is read as its bytes say, also where another one that looks like it was read before.
+// A header key is read and written as what it is, also where another one that looks like it came before.
 import { expect, test } from 'vitest'
-import { headerKey } from '../../src/protocol/header_key.ts'
+import { headerKey, headerKeyBytes } from '../../src/protocol/header_key.ts'
 
 function read(bytes: Uint8Array): string {
   // In the middle of others, so that a read beyond either end would show.
@@ -42,4 +42,23 @@ test.each([
   ['nothing', Buffer.alloc(0)]
 ])('%s are read as UTF-8', (_what, bytes) => {
   for (let round = 0; round < 2; round++) expect(read(bytes)).toBe(decoder.decode(bytes))
+})
+
+test('keys are written as UTF-8, whatever came before them', () => {
+  const texts = [
+    '',
+    'a',
+    'b',
+    'trace-id',
+    'trace-ie',
+    'urace-id',
+    'заголовок',
+    '\u{feff}key',
+    'half \ud800',
+    '\u{1f600}'
+  ]
+  for (let length = 1; length <= 100; length++) texts.push(letters.slice(0, length), letters.slice(1, length + 1))
+  for (let round = 0; round < 3; round++) {
+    for (const text of texts) expect(Buffer.from(headerKeyBytes(text))).toEqual(Buffer.from(text))
+  }
 })
