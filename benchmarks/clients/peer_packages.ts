@@ -31,7 +31,12 @@ export function peerMissing(name: PeerName): string | undefined {
   if (major < majorMin || (major === majorMin && minor < minorMin)) {
     return `needs Node ${majorMin}.${minorMin}, this is ${process.versions.node}`
   }
-  return existsSync(packageFolder(name)) ? undefined : notInstalled
+  return isPeerInstalled(name) ? undefined : notInstalled
+}
+
+/** Whether a peer is there, for whichever Node. */
+export function isPeerInstalled(name: PeerName): boolean {
+  return existsSync(packageFolder(name))
 }
 
 /**
