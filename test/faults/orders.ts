@@ -31,6 +31,8 @@ export interface PipelineSettings {
   readonly lingerMs: number
   readonly lock: 'pid' | 'none'
   readonly onLostTransaction?: 'stop' | 'acceptLoss' | undefined
+  /** Where given, the source commits the offsets of complete checkpoints to this group. */
+  readonly groupId?: string | undefined
   /** Default: the source's own. */
   readonly discoveryIntervalMs?: number | undefined
   /** Restarts within one process. Default 3. */

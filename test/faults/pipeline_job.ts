@@ -133,7 +133,8 @@ export async function startPipeline(
   const schema = new LineSchema()
   const discovery =
     settings.discoveryIntervalMs === undefined ? {} : { discoveryIntervalMs: settings.discoveryIntervalMs }
-  const source = new KafkaSource({ kafka, topics: [input], startupMode: 'EARLIEST', schema, ...discovery })
+  const group = settings.groupId === undefined ? {} : { groupId: settings.groupId }
+  const source = new KafkaSource({ kafka, topics: [input], startupMode: 'EARLIEST', schema, ...discovery, ...group })
   const folded = environment.addSource(source, { name: 'input' }).map(
     perSubtask(({ subtaskIndex }) => new Folding(subtaskIndex, tell)),
     { name: 'folding' }

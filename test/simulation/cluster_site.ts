@@ -5,6 +5,7 @@ import type { PartitionLog, ServerRuntime, World } from 'kafka-once/testing'
 import { RecordBatch, RecordBatchBuilder } from 'kafka-once/protocol'
 import { committedRecords, scanBatches } from '../broker/log_scan.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
+import { committedCount } from './committed_count.ts'
 import type { Action, Shape } from './plan.ts'
 
 const internalPartitions = '3'
@@ -18,6 +19,7 @@ export class ClusterSite {
   readonly #world: World
   readonly #runtime: ServerRuntime
   readonly #rules = new Set<Disposable>()
+  #starting: Promise<void> = Promise.resolve()
   #versionMax: number
 
   private constructor(world: World, runtime: ServerRuntime, kafka: EmbeddedKafka, transactionVersion: number) {
@@ -68,6 +70,11 @@ export class ClusterSite {
   /** How many committed records a partition has for a reader. */
   countOf(topic: string, partition: number): number {
     return committedRecords(scanLog(topic, partition, this.kafka.log(topic, partition))).length
+  }
+
+  /** How many records before an offset, or of all, are committed by now. */
+  committedBy(topic: string, partition: number, beforeOffset?: bigint): number {
+    return committedCount(this.kafka.log(topic, partition), beforeOffset)
   }
 
   partitionsOf(topic: string): number {
@@ -139,7 +146,7 @@ export class ClusterSite {
     for (const rule of this.#rules) rule[Symbol.dispose]()
     this.#rules.clear()
     this.kafka.resume()
-    await this.kafka.start()
+    await this.#start()
   }
 
   portOf(index: number): number {
@@ -159,7 +166,13 @@ export class ClusterSite {
     if (!this.kafka.isRunning(id)) return
     this.#world.tell(`broker ${id} is killed`)
     await this.kafka.kill(id)
-    this.#later(downMs, () => void this.kafka.start(id))
+    this.#later(downMs, () => void this.#start(id))
+  }
+
+  // One after the other: two starts of one broker at once would want the same port.
+  #start(id?: number): Promise<void> {
+    this.#starting = this.#starting.then(() => this.kafka.start(id))
+    return this.#starting
   }
 
   #pauseBroker(id: number, forMs: number): void {

@@ -3,6 +3,8 @@
 import { silentLogger } from 'kafka-once'
 import { fileCheckpointStorage } from 'kafka-once/exactlyonce'
 import type { Checkpoint } from 'kafka-once/exactlyonce'
+import { apis, decodeRequest } from 'kafka-once/protocol'
+import type { Exchange } from 'kafka-once/testing'
 import { auditState, auditTransactions, auditVerdicts, findingNames, judgeOutput } from '../faults/judge.ts'
 import type { PipelineEvent, PipelineSettings } from '../faults/orders.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
@@ -14,6 +16,7 @@ import type { Reading } from './programs/reader.ts'
 import type { Launch } from './supervisor.ts'
 
 const input = 'in'
+const offsetCommitKey = apis.OffsetCommit.key
 
 export function pipelineTopics({ shape }: Plan): string[] {
   return [input, ...outputsOf(shape.outputs)]
@@ -33,13 +36,21 @@ export class PipelinePlay implements Play {
   #expected: readonly number[] | undefined
 
   constructor(parts: PlayParts) {
-    const { plan, site, world } = parts
+    const { plan } = parts
     this.#parts = parts
     this.#outputs = outputsOf(plan.shape.outputs)
-    this.launch = (runtime, tell) => launchPipeline({ settings: this.#settings(), runtime, tell })
+    this.launch = (runtime, tell) => {
+      const { retainedMax } = plan.shape
+      return launchPipeline({ settings: this.#settings(), retainedMax, runtime, tell })
+    }
     if (!plan.shape.isRead) return
+    this.#reading = this.#read()
+  }
+
+  #read(): Reading {
+    const { plan, site, world } = this.#parts
     const { runtime } = world.spawn('elsewhere', 'reader')
-    this.#reading = readAlong(site.kafka.bootstrap.split(','), runtime, this.#outputs, plan.shape.partitions)
+    return readAlong(site.kafka.bootstrap.split(','), runtime, this.#outputs, plan.shape.partitions)
   }
 
   feed(): void {
@@ -68,6 +79,42 @@ export class PipelinePlay implements Play {
     return this.#expected.every((count, partition) => (copied.get(partition) ?? 0) >= count)
   }
 
+  /** Offsets of the source's group may be committed only when the output of what lies before them is. */
+  sent({ apiKey, bytes }: Exchange): readonly string[] {
+    const { groupId } = this.#parts.plan.shape
+    if (groupId === undefined || apiKey !== offsetCommitKey) return []
+    const request = decodeRequest(bytes.subarray(4))
+    if (request.api !== 'OffsetCommit' || request.body.groupId !== groupId) return []
+    return request.body.topics.flatMap(({ partitions }) => {
+      return partitions.flatMap(({ partitionIndex, committedOffset }) => {
+        const count = this.#parts.site.committedBy(input, partitionIndex, committedOffset)
+        return this.#missing(
+          partitionIndex,
+          count,
+          `group offset ${committedOffset} of ${input}-${partitionIndex} was sent`
+        )
+      })
+    })
+  }
+
+  /** Functions are told of a checkpoint only when its output is committed. */
+  told(event: PipelineEvent): readonly string[] {
+    if (event.event !== 'counts') return []
+    return Object.entries(event.counts).flatMap(([partition, count]) => {
+      return this.#missing(Number(partition), count, `functions were told of ${count} records of ${input}-${partition}`)
+    })
+  }
+
+  #missing(partition: number, count: number, what: string): string[] {
+    const { site } = this.#parts
+    return this.#outputs.flatMap((topic) => {
+      const committed = site.committedBy(topic, partition)
+      return committed >= count
+        ? []
+        : [`${what} before their output was committed: ${topic} has ${committed} of ${count}`]
+    })
+  }
+
   async judge(events: readonly PipelineEvent[], isWhole: boolean): Promise<readonly string[]> {
     const { site } = this.#parts
     const inputs = site.scan(input)
@@ -77,7 +124,10 @@ export class PipelinePlay implements Play {
     faults.push(...auditTransactions(all.flat()).filter((fault) => isWhole || !fault.endsWith('is open')))
     if (faults.length > 0 || !isWhole) return faults
     faults.push(...auditState(await this.#newestCheckpoint(), inputs))
-    if (this.#reading !== undefined) faults.push(...(await this.#reading.compare(all.flat())))
+    if (this.#reading === undefined) return faults
+    faults.push(...(await this.#reading.compare(all.flat())))
+    // One that comes when all is over sees the whole log in a few large replies.
+    faults.push(...(await this.#read().compare(all.flat())))
     return faults
   }
 
@@ -112,6 +162,7 @@ export class PipelinePlay implements Play {
       concurrentMax: shape.concurrentMax,
       lingerMs: shape.lingerMs,
       lock: shape.lock,
+      groupId: shape.groupId,
       discoveryIntervalMs: 500
     }
   }

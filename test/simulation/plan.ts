@@ -47,6 +47,10 @@ export interface Shape {
   readonly transactionTimeoutMs: number
   readonly lingerMs: number
   readonly lock: 'pid' | 'none'
+  /** Proven checkpoints that are kept. */
+  readonly retainedMax: number
+  /** Of the source; undefined where it commits no offsets. */
+  readonly groupId: string | undefined
   readonly latency: Latency
   /** How long markers take on top, milliseconds. */
   readonly markerMs: number

@@ -1,5 +1,5 @@
 // What is played in a scene: which program runs, what it is given, when it is through, and how its outcome is judged.
-import type { World } from 'kafka-once/testing'
+import type { Exchange, World } from 'kafka-once/testing'
 import type { PipelineEvent } from '../faults/orders.ts'
 import type { ClusterSite } from './cluster_site.ts'
 import type { Plan } from './plan.ts'
@@ -20,6 +20,10 @@ export interface Play {
   feed(): void
   /** The input has ended; what it is can be seen in the logs from now on. */
   ended(): void
+  /** A program has sent something. Answers what is wrong about doing so at this moment. */
+  sent(exchange: Exchange): readonly string[]
+  /** A program has told something. Answers what is not true at this moment. */
+  told(event: PipelineEvent): readonly string[]
   /** Whether programs have told that they have done everything. */
   isThrough(events: readonly PipelineEvent[]): boolean
   /**

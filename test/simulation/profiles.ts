@@ -139,7 +139,9 @@ function plainShape(chance: Chance): Shape {
     batchRecords: chance.between(1, 3),
     feedMs,
     isRead: chance.is(0.25),
-    healMs: batches * feedMs + chance.pick([0, 300])
+    healMs: batches * feedMs + chance.pick([0, 300]),
+    retainedMax: chance.pick([1, 1, 3]),
+    groupId: chance.is(0.3) ? 'source' : undefined
   }
 }
 
@@ -159,12 +161,30 @@ const nuisances: Profile['faults'] = [
 
 /** A transaction may time out while nobody works on it: at about that time a process comes back. */
 const longDown: Draw = (chance, { transactionTimeoutMs }) => {
-  const downMs = Math.round(transactionTimeoutMs * chance.pick([0.5, 0.9, 1, 1.1, 1.5]) + chance.within(-5, 5))
+  const share = chance.pick([0.5, 0.9, 1, 1.1, 1.5, 2.5])
+  const downMs = Math.round(transactionTimeoutMs * share + chance.within(-5, 5))
   const action: Action = chance.is(0.6)
     ? { do: 'kill', power: chance.is(0.2), downMs }
     : { do: 'pause', forMs: downMs, successorMs: chance.is(0.5) ? wait(chance) : undefined }
-  return { when: anyPlace(chance), action }
+  return { when: chance.is(0.5) ? whereSealed(chance) : anyPlace(chance), action }
 }
+
+/** Where a checkpoint is durable, and its transaction not committed yet. */
+function whereSealed(chance: Chance): Trigger {
+  const name = chance.pick(['checkpoint.durable', 'transaction.beforeEndTxn'] as const)
+  return { at: 'point', name, hit: chance.between(2, 8) }
+}
+
+const failWhereSealed: Draw = (chance) => ({ when: whereSealed(chance), action: { do: 'fail' } })
+const killWhereSealed: Draw = (chance) => ({
+  when: whereSealed(chance),
+  action: { do: 'kill', power: chance.is(0.2), downMs: wait(chance) }
+})
+
+const skipMarkers: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: chance.between(1, 3) }
+})
 
 const start: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'start' } })
 
@@ -208,6 +228,7 @@ const profiles: Readonly<Record<string, Profile>> = {
       [5, kill],
       [2, pause],
       [1, fail],
+      [1, failWhereSealed],
       [0.5, stop]
     ]
   },
@@ -234,7 +255,13 @@ const profiles: Readonly<Record<string, Profile>> = {
   timeout: {
     shape: (chance) => {
       const transactionTimeoutMs = chance.pick([600, 1000, 2000])
-      return { transactionTimeoutMs, checkpointTimeoutMs: transactionTimeoutMs - 300, healMs: 3 * transactionTimeoutMs }
+      return {
+        transactionTimeoutMs,
+        checkpointTimeoutMs: transactionTimeoutMs - 300,
+        healMs: 3 * transactionTimeoutMs,
+        // Slower than that, and no checkpoint would come to its end in time.
+        markerMs: chance.pick([0, 3, 20, transactionTimeoutMs / 8])
+      }
     },
     faultsMax: 4,
     faults: [[4, longDown], [1, kill], ...nuisances]
@@ -253,6 +280,26 @@ const profiles: Readonly<Record<string, Profile>> = {
       [4, veryLate],
       [2, kill],
       [1, move]
+    ]
+  },
+  /** Requests and answers are lost, cut and slowed down, again and again. */
+  frames: {
+    shape: () => ({}),
+    faultsMax: 10,
+    faults: [
+      [6, frame],
+      [1, kill]
+    ]
+  },
+  /** Markers are left out while brokers and programs die. */
+  hanging: {
+    shape: (chance) => ({ partitions: chance.between(2, 3), healMs: 900 }),
+    faultsMax: 5,
+    faults: [
+      [3, skipMarkers],
+      [2, killWhereSealed],
+      [1, kill],
+      [0.5, failWhereSealed]
     ]
   },
   /** Ids whose epochs are used up. */

@@ -9,6 +9,7 @@ import { Mishaps } from './mishaps.ts'
 import { PipelinePlay, pipelineTopics } from './pipeline_play.ts'
 import type { Action, Plan } from './plan.ts'
 import type { Play } from './play.ts'
+import { lossesWithoutCause } from './losses.ts'
 import { startAgainMs, Supervisor } from './supervisor.ts'
 import type { Hand } from './supervisor.ts'
 import { TransactionsPlay, transactionTopics } from './transactions_play.ts'
@@ -67,6 +68,7 @@ export class Scene {
       launch: this.#play.launch,
       onStart: (process) => this.#injector.watched.add(process),
       onTold: (hand, event) => {
+        for (const fault of this.#play.told(event)) this.#supervisor.blame(fault)
         coverage.told(hand.process, event)
         if (event.event === 'started') this.#mishaps.acceptFolder()
         if (event.event === 'checkpoint' && plan.faults.some(({ action }) => action.do === 'folder')) {
@@ -77,7 +79,7 @@ export class Scene {
     })
     this.#mishaps = new Mishaps({ world, site, supervisor: this.#supervisor, machine, folder })
     world.network.latency = plan.shape.latency
-    world.watch(this.#told(coverage.around(this.#injector)))
+    world.watch(this.#seen(this.#told(coverage.around(this.#injector))))
   }
 
   static async play(world: World, plan: Plan, coverage: Coverage): Promise<RunResult> {
@@ -162,12 +164,28 @@ export class Scene {
   async #judge(): Promise<void> {
     const supervisor = this.#supervisor
     const isWhole = this.#stoppedBy === undefined
+    for (const fault of lossesWithoutCause(this.#plan, supervisor.events)) supervisor.blame(fault)
     for (const fault of await this.#play.judge(supervisor.events, isWhole)) supervisor.blame(fault)
     if (supervisor.faults.length > 0 || !isWhole) return
     // Below version 2 a late AddPartitionsToTxn opens a transaction again, which only its timeout ends.
     const { transactionTimeoutMs } = this.#plan.shape
     if (this.#site.leftovers().length > 0) await supervisor.runtime.sleep(transactionTimeoutMs + settleMs * 2)
     for (const fault of this.#site.leftovers()) supervisor.blame(fault)
+  }
+
+  /** Whatever programs send is looked at when they send it. */
+  #seen(inner: WorldWatcher): WorldWatcher {
+    return {
+      fateOf: (exchange) => {
+        if (exchange.direction === 'request' && this.#injector.watched.has(exchange.link.client.process)) {
+          for (const fault of this.#play.sent(exchange)) this.#supervisor.blame(fault)
+        }
+        return inner.fateOf(exchange)
+      },
+      calls: (process, call) => inner.calls(process, call),
+      called: (process, call) => inner.called(process, call),
+      passes: (process, point) => inner.passes(process, point)
+    }
   }
 
   /** Where a trace is kept, it has all frames and points. */

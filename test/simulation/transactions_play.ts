@@ -56,6 +56,14 @@ export class TransactionsPlay implements Play {
     // Likewise.
   }
 
+  sent(): readonly string[] {
+    return []
+  }
+
+  told(): readonly string[] {
+    return []
+  }
+
   isThrough(events: readonly PipelineEvent[]): boolean {
     const { batches } = this.#parts.plan.shape
     return events.some((event) => event.event === 'counts' && (event.counts[0] ?? 0) >= batches)

@@ -9,11 +9,13 @@ import type { RunningProgram, Tell } from '../supervisor.ts'
 
 export interface PipelineProgram {
   readonly settings: PipelineSettings
+  /** Proven checkpoints that are kept. */
+  readonly retainedMax: number
   readonly runtime: Runtime
   readonly tell: Tell
 }
 
-export function launchPipeline({ settings, runtime, tell }: PipelineProgram): RunningProgram {
+export function launchPipeline({ settings, retainedMax, runtime, tell }: PipelineProgram): RunningProgram {
   let job: JobHandle | undefined
   let isToStop = false
   const stop = (): void => {
@@ -23,7 +25,7 @@ export function launchPipeline({ settings, runtime, tell }: PipelineProgram): Ru
   const run = async (): Promise<void> => {
     const kafka = new Kafka({ brokers: settings.brokers.split(','), logger: tellingLogger(tell), runtime })
     try {
-      const storage = fileCheckpointStorage(settings.folder, { lock: settings.lock })
+      const storage = fileCheckpointStorage(settings.folder, { lock: settings.lock, retainedMax })
       job = await startPipeline(settings, { kafka, runtime, storage, tell })
       if (isToStop) stop()
       const { outcome } = await job.done
