@@ -1,28 +1,16 @@
 // Kafka's own classes read what is written here, what they write is read here, and its tables are ours.
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { encodeMarkerBatch, kafkaErrors, RecordBatchBuilder, rewriteProducerState } from 'kafka-once/protocol'
 import type { FinishBatchOptions, RecordHeader } from 'kafka-once/protocol'
 import { nodeRuntime } from 'kafka-once/runtime'
-import { classPath, javaCommand, kafkaJars } from '../broker/jars.ts'
-import { run } from '../broker/processes.ts'
 import { describeJars } from '../broker/real_kafka.ts'
+import { javaRecords } from './record_peer.ts'
 import { describeBatches, fromHex, gzip, parseLines, recordVectors, toHex, withRunsJoined } from './record_vectors.ts'
 import type { BatchDescription, RecordVector } from './record_vectors.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const time = 1_700_000_000_123
-
-async function java(program: string, mode: string, input = ''): Promise<string> {
-  const jars = await kafkaJars()
-  if (jars === undefined) throw new Error('the jars were here a moment ago')
-  const file = fileURLToPath(new URL(`../java/records/${program}.java`, import.meta.url))
-  const args = ['-XX:TieredStopAtLevel=1', '-cp', classPath(jars), file, mode]
-  const result = await run(javaCommand(), args, { input, timeoutMs: 110_000 })
-  expect(result.code, result.stderr).toBe(0)
-  return result.stdout
-}
 
 function fill(builder: RecordBatchBuilder, count: number): RecordBatchBuilder {
   const headers: readonly RecordHeader[] = [
@@ -82,11 +70,8 @@ function comparable({ name, bytes, batches }: RecordVector): unknown {
 describeJars('the classes of Kafka 4.4.0', () => {
   test('read our batches as we do', async () => {
     const batches = await ourBatches()
-    const output = await java(
-      'RecordVectors',
-      'read',
-      [...batches.values()].map((batch) => `${toHex(batch)}\n`).join('')
-    )
+    const lines = [...batches.values()].map((batch) => `${toHex(batch)}\n`)
+    const output = await javaRecords('RecordVectors', ['read'], lines.join(''))
     const seen = parseLines<BatchDescription[] | string>(output)
     expect(seen.length).toBe(batches.size)
     for (const [i, [name, batch]] of [...batches].entries()) {
@@ -101,13 +86,13 @@ describeJars('the classes of Kafka 4.4.0', () => {
       bytes[17 + i]! ^= 0x10
       return `${toHex(bytes)}\n`
     })
-    const seen = parseLines<BatchDescription[] | string>(await java('RecordVectors', 'read', damaged.join('')))
+    const seen = parseLines<BatchDescription[] | string>(await javaRecords('RecordVectors', ['read'], damaged.join('')))
     for (const answer of seen) expect(answer).toMatch(/CorruptRecordException/)
   })
 
   let fresh: RecordVector[] = []
   beforeAll(async () => {
-    fresh = parseLines<RecordVector>(await java('RecordVectors', 'write'))
+    fresh = parseLines<RecordVector>(await javaRecords('RecordVectors', ['write']))
   })
 
   test('write today the vectors that are kept, but for the compressed bytes and the clock', () => {
@@ -121,12 +106,14 @@ describeJars('the classes of Kafka 4.4.0', () => {
   })
 
   test('have our table of errors', async () => {
-    const theirs = parseLines<{ code: number; name: string; retriable: boolean }>(await java('Tables', 'errors'))
+    const theirs = parseLines<{ code: number; name: string; retriable: boolean }>(
+      await javaRecords('Tables', ['errors'])
+    )
     expect(kafkaErrors.map(({ code, name, retriable }) => ({ code, name, retriable }))).toEqual(theirs)
   })
 
   test('compute today the hashes that are kept', async () => {
     const kept = readFileSync(new URL('vectors/keys.jsonl', import.meta.url), 'utf8')
-    expect(await java('Tables', 'keys')).toBe(kept)
+    expect(await javaRecords('Tables', ['keys'])).toBe(kept)
   })
 })

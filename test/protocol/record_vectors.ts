@@ -145,7 +145,8 @@ function describeRecord(batch: RecordBatch, records: RecordView, i: number): Rec
   return { ...described, ...control, ...(coordinatorEpoch === undefined ? {} : { coordinatorEpoch }) }
 }
 
-function contents(bytes: Uint8Array | null): string | null {
+/** Bytes as the descriptions tell them: in hexadecimal, or by their digest where they are long. */
+export function contents(bytes: Uint8Array | null): string | null {
   if (bytes === null || bytes.length <= 64) return bytes && toHex(bytes)
   return `sha256 ${createHash('sha256').update(bytes).digest('hex')}`
 }

@@ -1,5 +1,6 @@
 // Writes record batches with Kafka's own builder, and reads batches with Kafka's own reader.
 //   RecordVectors write            prints a vector per line as JSON: name, bytes, and what Kafka reads in them
+//   RecordVectors random SEED N    the same for N batches of each codec, drawn by the seed
 //   RecordVectors read  < lines    per line of hexadecimal bytes, prints what Kafka reads in them, or its refusal
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -47,6 +48,7 @@ public class RecordVectors {
 
     public static void main(String[] args) throws Exception {
         if (args[0].equals("write")) write();
+        else if (args[0].equals("random")) random(Long.parseLong(args[1]), Integer.parseInt(args[2]));
         else read();
     }
 
@@ -406,6 +408,138 @@ public class RecordVectors {
             return "sha256 " + HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(array));
         } catch (NoSuchAlgorithmException impossible) {
             throw new IllegalStateException(impossible);
+        }
+    }
+
+    static void random(long seed, int count) throws Exception {
+        String[] codecs = {"none", "gzip", "snappy", "lz4", "zstd"};
+        for (int codec = 0; codec < codecs.length; codec++) {
+            for (int i = 0; i < count; i++) {
+                Drawn drawn = new Drawn(((seed * 8 + codec) * 0x10001L + i) * 0x9E3779B97F4A7C15L);
+                ArrayNode vectors = JSON.createArrayNode();
+                add(vectors, codecs[codec] + " " + i, drawn.batch(codec));
+                System.out.println(JSON.writeValueAsString(vectors.get(0)));
+            }
+        }
+    }
+
+    // A batch whose every part comes from one seed.
+    static class Drawn {
+        static final int[] LENGTHS = {0, 1, 2, 62, 63, 64, 65, 126, 127, 128, 129, 255, 256};
+        static final int[] LONG_LENGTHS = {8190, 8191, 8192, 8193, 20_000, 66_000};
+        // What a number of JavaScript holds exactly; times beyond it are the same for a whole batch.
+        static final long[] TIMES = {-1, 0, 1, 0x7fffffffL, 0x80000000L, 0xffffffffL, 1_700_000_000_000L, (1L << 53) - 1};
+        static final long[] FAR_TIMES = {1_700_000_000_000_000_000L, Long.MAX_VALUE - 1, Long.MAX_VALUE};
+        static final String[] NAMES = {"trace", "", "gr\u00fc\u00dfe", "\u4f60\u597d", "\ud83d\ude80", "a\u0000b", "\ufeffmark"};
+        final Random random;
+        final boolean isExtreme;
+        final boolean isFar;
+        final long first;
+
+        Drawn(long seed) {
+            random = new Random(seed ^ (seed >>> 29));
+            isExtreme = random.nextInt(3) == 0;
+            isFar = isExtreme && random.nextInt(4) == 0;
+            first = isFar ? pick(FAR_TIMES) : isExtreme ? pick(TIMES) : TIME + random.nextInt(1_000_000_000);
+        }
+
+        MemoryRecords batch(int codec) {
+            boolean isControl = random.nextInt(12) == 0;
+            boolean isTransactional = isControl || random.nextInt(4) == 0;
+            boolean hasProducer = isTransactional || random.nextInt(2) == 0;
+            long producerId = !hasProducer ? -1 : isExtreme ? pick(0, 1, 1L << 53, Long.MAX_VALUE) : random.nextInt(9_999);
+            short epoch = (short) (!hasProducer ? -1 : isExtreme ? pick(0, 1, 32_766, 32_767) : random.nextInt(50));
+            int sequence = (int) (!hasProducer || isControl ? -1
+                : isExtreme ? pick(0, 1, Integer.MAX_VALUE, Integer.MAX_VALUE - 1, Integer.MAX_VALUE - 7)
+                : random.nextInt(99_999));
+            int leaderEpoch = (int) (isExtreme ? pick(isControl ? 0 : -1, 0, Integer.MAX_VALUE) : random.nextInt(99));
+            int count = random.nextInt(10) == 0 ? 100 + random.nextInt(300) : 1 + random.nextInt(12);
+            boolean hasHoles = random.nextInt(4) == 0;
+            long room = hasHoles && isExtreme ? Integer.MAX_VALUE : 4_000;
+            long base = isExtreme ? pick(0, 1, 0xffffffffL, 1L << 53, Long.MAX_VALUE - room) : random.nextInt(1 << 30);
+            long appendTime = isExtreme ? pick(0, 1L << 40, Long.MAX_VALUE) : TIME + 99;
+            TimestampType type = random.nextInt(6) == 0 ? TimestampType.LOG_APPEND_TIME : TimestampType.CREATE_TIME;
+            if (random.nextInt(30) == 0) return empty(base, room, producerId, epoch, sequence, leaderEpoch, isTransactional);
+            long horizon = random.nextInt(8) > 0 ? RecordBatch.NO_TIMESTAMP : first >= TIMES[7] ? 0 : first + 1;
+            MemoryRecordsBuilder builder = new MemoryRecordsBuilder(new ByteBufferOutputStream(1 << 12), (byte) 2,
+                compression(codec), type, base, type == TimestampType.LOG_APPEND_TIME ? appendTime : -1, producerId, epoch,
+                sequence, isTransactional, isControl, leaderEpoch, 1 << 20, horizon);
+            if (isControl) control(builder);
+            else records(builder, base, base + room, count, hasHoles);
+            return builder.build();
+        }
+
+        MemoryRecords empty(long base, long room, long producerId, short epoch, int sequence, int leaderEpoch,
+                            boolean isTransactional) {
+            ByteBuffer buffer = ByteBuffer.allocate(DefaultRecordBatch.RECORD_BATCH_OVERHEAD);
+            DefaultRecordBatch.writeEmptyHeader(buffer, (byte) 2, producerId, epoch, sequence, base, base + room,
+                leaderEpoch, TimestampType.CREATE_TIME, first, isTransactional, false);
+            buffer.flip();
+            return MemoryRecords.readableRecords(buffer);
+        }
+
+        void control(MemoryRecordsBuilder builder) {
+            ControlRecordType type = random.nextBoolean() ? ControlRecordType.COMMIT : ControlRecordType.ABORT;
+            switch (random.nextInt(6)) {
+                case 0 -> builder.appendLeaderChangeMessage(time(), new LeaderChangeMessage().setLeaderId(random.nextInt()));
+                case 1 -> builder.appendKRaftVersionMessage(time(), new KRaftVersionRecord().setKRaftVersion((short) 1));
+                default -> builder.appendEndTxnMarker(time(), new EndTransactionMarker(type,
+                    (int) pick(0, 1, -1, Integer.MAX_VALUE)));
+            }
+        }
+
+        void records(MemoryRecordsBuilder builder, long base, long end, int count, boolean hasHoles) {
+            long offset = base;
+            for (int i = 0; i < count; i++) {
+                long left = end - offset - (count - i);
+                if (hasHoles && random.nextInt(3) == 0) offset += random.nextInt((int) Math.max(1, left / 2));
+                int longest = count < 20 && random.nextInt(8) == 0 ? 2 : 1;
+                builder.appendWithOffset(offset++, i == 0 ? first : time(), content(1), content(longest), headers());
+            }
+        }
+
+        long time() {
+            if (isFar) return first;
+            if (isExtreme) return pick(TIMES);
+            return first + random.nextInt(random.nextInt(9) == 0 ? Integer.MAX_VALUE : 5_000) - 2_000;
+        }
+
+        byte[] content(int longest) {
+            int kind = random.nextInt(7);
+            if (kind == 0) return null;
+            int length = kind < 3 ? (int) pick(LENGTHS) : random.nextInt(40);
+            if (longest > 1) length = (int) pick(LONG_LENGTHS);
+            byte[] content = new byte[length];
+            if (random.nextInt(3) == 0) random.nextBytes(content);
+            else for (int i = 0; i < length; i++) content[i] = (byte) "again and again ".charAt(i % 16);
+            return content;
+        }
+
+        Header[] headers() {
+            Header[] headers = new Header[random.nextInt(5) > 0 ? 0 : random.nextInt(20) == 0 ? 130 : 1 + random.nextInt(4)];
+            for (int i = 0; i < headers.length; i++) {
+                String name = random.nextInt(9) == 0 ? "n".repeat((int) pick(63, 64, 127, 128)) : NAMES[random.nextInt(NAMES.length)];
+                headers[i] = new RecordHeader(name, content(1));
+            }
+            return headers;
+        }
+
+        Compression compression(int codec) {
+            return switch (codec) {
+                case 1 -> Compression.gzip().level(1 + random.nextInt(9)).build();
+                case 2 -> Compression.snappy().build();
+                case 3 -> Compression.lz4().level(1 + random.nextInt(17)).build();
+                case 4 -> Compression.zstd().level(random.nextInt(12) == 0 ? 22 : random.nextInt(12) - 2).build();
+                default -> Compression.NONE;
+            };
+        }
+
+        long pick(long... values) {
+            return values[random.nextInt(values.length)];
+        }
+
+        long pick(int... values) {
+            return values[random.nextInt(values.length)];
         }
     }
 }
