@@ -1,85 +1,103 @@
-// `npm run simulate -- --seeds 1000 [--seed 1] [--profile crash]`: runs the real client and engine against the embedded
-// Kafka in virtual time, one seed after the other. A seed that fails is made smaller and printed with its trace.
+// `npm run simulate -- --seeds 10000 [--seed 1] [--profile crash] [--processes 2] [--replay 1000]`: runs the real client
+// and engine against the embedded Kafka in virtual time. A seed that fails is made smaller and told with the end of its
+// trace; `--seed N --profile P --only 0,2 --trace` shows the whole of it, with those of its faults alone. `--report FILE`
+// leaves a report of tests.
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Coverage } from './coverage.ts'
+import { Campaign } from './campaign.ts'
+import type { SeedFailure } from './campaign.ts'
+import { playerHere, playerProcess, serveParent } from './player.ts'
 import { planOf, profileNames } from './profiles.ts'
-import { runPlan, shrink } from './run_plan.ts'
-import type { PlanRun } from './run_plan.ts'
+import { coverageText, jsonReport, progressText } from './report.ts'
+import { runPlan, shrink, withFaults } from './run_plan.ts'
+import type { Plan } from './plan.ts'
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string' },
     seed: { type: 'string' },
     profile: { type: 'string', multiple: true },
+    processes: { type: 'string' },
+    replay: { type: 'string', default: '0' },
+    only: { type: 'string' },
+    report: { type: 'string' },
     'fail-fast': { type: 'boolean', default: false },
-    trace: { type: 'boolean', default: false }
+    trace: { type: 'boolean', default: false },
+    player: { type: 'boolean', default: false }
   }
 })
 
 const profiles = values.profile ?? [...profileNames]
-const first = Number(values.seed ?? 1)
-const count = Number(values.seeds ?? (values.seed === undefined ? 1000 : 1))
-const failuresMax = 5
+const chunkSeeds = 20
 const reportMs = 5000
+const traceLinesTold = 60
 
 // What goes wrong in a simulation is rarely read, and stacks are dear.
 Error.stackTraceLimit = values.trace ? 20 : 0
 
 process.on('unhandledRejection', (reason) => {
   console.error('a rejection that nobody handled:', reason)
-  process.exitCode = 1
+  process.exit(1)
 })
 
-const sums = { seeds: 0, stopped: 0, verdicts: 0, requests: 0, processes: 0, events: 0, virtualMs: 0, failures: 0 }
-const coverage = new Coverage()
-const startMs = performance.now()
-const startCpu = process.cpuUsage()
-let reportedMs = startMs
+if (values.player) serveParent(playerHere(planSeed))
+else if (values.trace) await showTrace(Number(values.seed ?? 1))
+else await playAll()
 
-for (let seed = first; seed < first + count && sums.failures < failuresMax; seed++) {
+function planSeed(seed: number): Plan {
   const plan = planOf(seed, profiles[seed % profiles.length] ?? 'crash')
-  const run = await runPlan(plan, coverage, values.trace)
-  add(run)
-  if (values.trace) console.log(run.lines.join('\n'))
-  if (run.faults.length > 0) {
-    sums.failures++
-    await tellFailure(run)
-    if (values['fail-fast']) break
-  }
-  if (performance.now() - reportedMs > reportMs) report()
-}
-report()
-console.log(`${coverage.met.size} different meetings of place, state and error code`)
-process.exitCode = sums.failures > 0 ? 1 : process.exitCode
-
-function add({ events, virtualMs, requests, result }: PlanRun): void {
-  sums.seeds++
-  sums.events += events
-  sums.virtualMs += virtualMs
-  sums.requests += requests
-  sums.verdicts += result?.verdicts ?? 0
-  sums.stopped += result?.stoppedBy === undefined ? 0 : 1
-  sums.processes += result?.processes ?? 0
+  return values.only === undefined ? plan : withFaults(plan, values.only.split(',').map(Number))
 }
 
-async function tellFailure(run: PlanRun): Promise<void> {
-  console.log(`\nseed ${run.plan.seed} (${run.plan.profile}) fails:`)
-  for (const fault of run.faults.slice(0, 5)) console.log(`  ${fault}`)
-  const small = await shrink(run)
-  console.log(`shape ${JSON.stringify(small.plan.shape)}`)
-  console.log(`faults that it needs, ${small.plan.faults.length} of ${run.plan.faults.length}:`)
-  for (const fault of small.plan.faults) console.log(`  ${JSON.stringify(fault)}`)
+async function showTrace(seed: number): Promise<void> {
+  const { lines, faults, hash } = await runPlan(planSeed(seed), undefined, true)
+  console.log(lines.join('\n'))
+  console.log(faults.length === 0 ? 'all is well' : faults.join('\n'))
+  console.log(`hash ${hash}`)
+  process.exitCode = faults.length === 0 ? 0 : 1
 }
 
-function report(): void {
-  reportedMs = performance.now()
-  const { user, system } = process.cpuUsage(startCpu)
-  const cpuSeconds = (user + system) / 1e6
-  const perSeed = (sum: number): string => (sum / Math.max(1, sums.seeds)).toFixed(1)
-  console.log(
-    `${sums.seeds} seeds in ${Math.round((reportedMs - startMs) / 1000)} s, ${(sums.seeds / cpuSeconds).toFixed(1)} per CPU second; ` +
-      `per seed ${perSeed(sums.requests)} requests, ${perSeed(sums.events)} events, ${perSeed(sums.processes)} processes, ` +
-      `${perSeed(sums.verdicts)} verdicts, ${(sums.virtualMs / 1000 / Math.max(1, sums.seeds)).toFixed(1)} s of virtual time; ` +
-      `${sums.stopped} rightly stopped, ${sums.failures} failed`
-  )
+async function playAll(): Promise<void> {
+  const startMs = performance.now()
+  const count = Number(values.seeds ?? (values.seed === undefined ? 1000 : 1))
+  const wanted = Math.min(Number(values.processes ?? availableParallelism()), Math.ceil(count / chunkSeeds))
+  const args = ['--player', ...profiles.flatMap((profile) => ['--profile', profile])]
+  if (values.only !== undefined) args.push('--only', values.only)
+  const program = fileURLToPath(import.meta.url)
+  const processes = wanted <= 1 ? [] : Array.from({ length: wanted }, () => playerProcess(program, args))
+  let toldMs = startMs
+  const campaign = await Campaign.run(wanted <= 1 ? [playerHere(planSeed)] : processes.map(({ play }) => play), {
+    first: Number(values.seed ?? 1),
+    count,
+    replays: Number(values.replay),
+    failuresMax: values['fail-fast'] ? 1 : 5,
+    chunkSeeds,
+    onProgress(so) {
+      if (performance.now() - toldMs < reportMs) return
+      toldMs = performance.now()
+      console.log(progressText(so, startMs))
+    }
+  })
+  for (const one of processes) one.end()
+  for (const failure of campaign.failures) await tellFailure(failure)
+  for (const seed of campaign.unequal) console.log(`seed ${seed} was another run the second time`)
+  console.log(progressText(campaign, startMs))
+  console.log(coverageText(campaign))
+  if (values.report !== undefined) writeFileSync(values.report, jsonReport(campaign, 'test/simulation/main.ts'))
+  process.exitCode = campaign.isClean ? 0 : 1
+}
+
+async function tellFailure({ seed, profile, faults }: SeedFailure): Promise<void> {
+  console.log(`\nseed ${seed} (${profile}) fails:`)
+  for (const fault of faults.slice(0, 5)) console.log(`  ${fault}`)
+  const plan = planSeed(seed)
+  const kept = await shrink({ plan, faults })
+  const { lines } = await runPlan(withFaults(plan, kept), undefined, true)
+  console.log(`the end of its trace, with the ${kept.length} of ${plan.faults.length} faults that it needs:`)
+  for (const line of lines.slice(-traceLinesTold)) console.log(`  ${line.slice(0, 200)}`)
+  console.log(`shape ${JSON.stringify(plan.shape)}`)
+  for (const place of kept) console.log(`fault ${place}: ${JSON.stringify(plan.faults[place])}`)
+  console.log(`all of it: npm run simulate -- --profile ${profile} --seed ${seed} --only ${kept.join(',')} --trace`)
 }

@@ -1,5 +1,5 @@
-// Runs one plan, and makes a plan that fails smaller: faults that are not needed for the failure are left out, one after
-// the other, until none can be missed.
+// Runs one plan, and makes a plan that fails smaller: faults that are not needed for the failure are left out, halves of
+// them first and then one after the other, until none can be missed.
 import { simulate } from 'kafka-once/testing'
 import { Coverage } from './coverage.ts'
 import type { Plan } from './plan.ts'
@@ -35,16 +35,27 @@ function kindOf(faults: readonly string[]): string {
   return (faults[0] ?? '').replaceAll(/\d+/g, '#').slice(0, 40)
 }
 
-/** Leaves out every fault that the failure does not need. */
-export async function shrink(failed: PlanRun): Promise<PlanRun> {
-  let smallest = failed
-  for (let i = 0; i < smallest.plan.faults.length;) {
-    const faults = smallest.plan.faults.filter((_, at) => at !== i)
-    const run = await runPlan({ ...smallest.plan, faults })
-    if (run.faults.length > 0 && kindOf(run.faults) === kindOf(failed.faults)) smallest = run
-    else i++
+type Failed = Pick<PlanRun, 'plan' | 'faults'>
+
+/** Leaves out every fault that the failure does not need. Answers the places of the others in the plan. */
+export async function shrink(failed: Failed, run: (plan: Plan) => Promise<Failed> = runPlan): Promise<number[]> {
+  const { plan } = failed
+  const kind = kindOf(failed.faults)
+  let kept = plan.faults.map((_, place) => place)
+  for (let length = kept.length; length > 0; length >>= 1) {
+    for (let from = 0; from < kept.length;) {
+      const fewer = kept.filter((_, at) => at < from || at >= from + length)
+      const { faults } = await run(withFaults(plan, fewer))
+      if (faults.length > 0 && kindOf(faults) === kind) kept = fewer
+      else from += length
+    }
   }
-  return smallest
+  return kept
+}
+
+/** The plan with those of its faults that have these places. */
+export function withFaults(plan: Plan, places: readonly number[]): Plan {
+  return { ...plan, faults: plan.faults.filter((_, place) => places.includes(place)) }
 }
 
 function textOf(error: unknown): string {

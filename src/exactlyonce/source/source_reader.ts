@@ -28,6 +28,8 @@ import type { StartOffsetsOptions } from './start_offsets.ts'
 const openDeadlineMs = 60_000
 /** Time to commit offsets to the group, milliseconds: less than the end of a run may take. */
 const commitDeadlineMs = 10_000
+/** Why a wait for records ends early. One for all: without a reason, each abort makes a DOMException with its stack. */
+const woken = Object.freeze(new Error('woken'))
 
 export class KafkaSourceReader<T> implements SourceReader<T> {
   private readonly options: CheckedKafkaSourceOptions<T>
@@ -207,7 +209,7 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   }
 
   wake(): void {
-    this.wakeUp.abort()
+    this.wakeUp.abort(woken)
   }
 
   private isAtEnd(): boolean {
