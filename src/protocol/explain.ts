@@ -20,9 +20,10 @@ interface Layout {
 /**
  * The layout of an API's request and response at one version, as text for people: fields in their order on the wire with
  * types, null, tags and defaults, and what the version lacks.
- * @throws ProtocolError `UNSUPPORTED_VERSION`
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, or `INVALID_VALUE` for a name that is none
  */
 export function explain(api: ApiName, version: number): string {
+  if (!Object.hasOwn(apis, api)) throw new ProtocolError('INVALID_VALUE', `Kafka has no API by the name ${api}`)
   const { name, key, versions, latestStableVersion } = apis[api]
   const request: Message = apis[api].request
   const response: Message = apis[api].response

@@ -31,6 +31,19 @@ export function resealed(bytes: Uint8Array, takesAll: boolean): Uint8Array {
   return copy
 }
 
+/** A copy in which every message of an old format has the right checksum, as far as their sizes lead. */
+export function resealedMessages(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice()
+  const view = new DataView(copy.buffer)
+  for (let at = 0; at + 17 <= copy.length && copy[at + 16]! < 2;) {
+    const end = at + 12 + view.getInt32(at + 8)
+    if (end > copy.length || end < at + 17) break
+    view.setUint32(at + 12, checksum(copy.subarray(at + 16, end), ieee))
+    at = end
+  }
+  return copy
+}
+
 /** Where the first batch or old message stands that is all there and has a wrong checksum. */
 export function damagedBatchIn(bytes: Uint8Array): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -6,8 +6,10 @@ import { messageGroups } from './message_targets.ts'
 import { meteredOutcome } from './meter.ts'
 import { minimized } from './minimize.ts'
 import { Mutator } from './mutator.ts'
+import { reportGroups } from './report_targets.ts'
 import { recordGroups } from './record_targets.ts'
 import { streamGroups } from './stream_targets.ts'
+import { SystematicInputs } from './systematic.ts'
 import type { Target, TargetGroup } from './target.ts'
 
 /** Something that must not be. */
@@ -23,6 +25,9 @@ export interface Finding {
   readonly minimized: string
 }
 
+/** One execution in so many spoils the seeds in order, the others by dice. */
+const systematicEvery = 4
+
 /** How many executions of each group ended how. */
 export type Tally = Record<string, { values: number; refusals: number }>
 
@@ -31,18 +36,26 @@ export class Fuzzer {
   readonly #seed: number
   readonly #groups: readonly TargetGroup[]
   readonly #shares: number
+  readonly #systematic: SystematicInputs
 
   private constructor(seed: number, groups: readonly TargetGroup[]) {
     this.#seed = seed
     this.#groups = groups
     this.#shares = groups.reduce((sum, { share }) => sum + share, 0)
+    this.#systematic = new SystematicInputs(groups)
     for (const { name } of groups) this.tally[name] = { values: 0, refusals: 0 }
   }
 
   static async create(seed: number): Promise<Fuzzer> {
     // Nearly every execution ends with an error, whose stack would cost more than the rest.
     Error.stackTraceLimit = 0
-    return new Fuzzer(seed, [...messageGroups(seed), ...(await recordGroups(seed)), ...streamGroups(seed)])
+    const groups = [...messageGroups(seed), ...(await recordGroups(seed)), ...streamGroups(seed), ...reportGroups()]
+    return new Fuzzer(seed, groups)
+  }
+
+  /** How many inputs the seeds give in order. */
+  get systematicCount(): number {
+    return this.#systematic.count
   }
 
   get targets(): readonly Target[] {
@@ -67,11 +80,15 @@ export class Fuzzer {
   /** What an execution runs. */
   draw(execution: number): { readonly group: TargetGroup; readonly target: Target; readonly bytes: Uint8Array } {
     const dice = new Dice(mixed(this.#seed, execution))
+    if (execution % systematicEvery === 0) {
+      const { group, target, bytes } = this.#systematic.input(execution / systematicEvery)
+      return { group, target, bytes: finished(target, bytes, dice) }
+    }
     let left = dice.next() * this.#shares
     const group = this.#groups.find(({ share }) => (left -= share) < 0) ?? this.#groups[0]!
     const target = dice.pick(group.targets)
     const spoiled = new Mutator(dice).mutate(dice.pick(target.seeds), dice.pick(target.seeds))
-    return { group, target, bytes: target.finish === undefined ? spoiled.slice() : target.finish(spoiled, dice) }
+    return { group, target, bytes: finished(target, spoiled, dice) }
   }
 
   async #finding(execution: number, target: Target, bytes: Uint8Array, error: unknown): Promise<Finding> {
@@ -91,6 +108,10 @@ export class Fuzzer {
       minimized: hex(small)
     }
   }
+}
+
+function finished(target: Target, bytes: Uint8Array, dice: Dice): Uint8Array {
+  return target.finish === undefined ? bytes.slice() : target.finish(bytes, dice)
 }
 
 async function errorOf(target: Target, bytes: Uint8Array): Promise<unknown> {

@@ -37,7 +37,7 @@ const keptModulus = 4
 const keep = { unknownTags: 'keep' } as const
 
 /** A frame that Kafka wrote, from a file of the tests. */
-interface KeptFrame {
+export interface KeptFrame {
   readonly kind: string
   readonly api: string
   readonly version: number

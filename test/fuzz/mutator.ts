@@ -80,11 +80,7 @@ export class Mutator {
     const count = this.#dice.pick([10, 200, 3_000])
     const claimed = this.#chance(0.5) ? count : this.#dice.pick([0xffffffff, 0x7fffffff, count + 1])
     const first = this.#dice.pick([0, 0, 1, 100, 0x0ffff000])
-    const step = this.#chance(0.8) ? 1 : 0
-    const result = new Uint8Array(count * 6 + 6)
-    let at = putUvarint(result, 0, claimed)
-    for (let i = 0; i < count; i++) at = putUvarint(result, at, first + i * step) + 1
-    return result.subarray(0, at + 1)
+    return manyTags(count, claimed, first, this.#chance(0.8) ? 1 : 0)
   }
 
   #spoil(bytes: Uint8Array, other: Uint8Array): Uint8Array {
@@ -145,6 +141,14 @@ export class Mutator {
   #chance(share: number): boolean {
     return this.#dice.next() < share
   }
+}
+
+/** A section of tagged fields without contents, which claims to have `claimed` of them. */
+export function manyTags(count: number, claimed: number, first: number, step: number): Uint8Array {
+  const result = new Uint8Array(count * 6 + 6)
+  let at = putUvarint(result, 0, claimed)
+  for (let i = 0; i < count; i++) at = putUvarint(result, at, first + i * step) + 1
+  return result.subarray(0, at + 1)
 }
 
 /** The bytes with `removed` of them replaced. */

@@ -5,10 +5,11 @@ import { gunzipNow, gzipNow } from '../../src/runtime/node_zlib.ts'
 import { decompressBatch, type CompressionName } from '../../src/protocol/compression/index.ts'
 import { readControlBatch, readControlRecord } from '../../src/protocol/control_record.ts'
 import { ProtocolError } from '../../src/protocol/protocol_error.ts'
-import { splitRecordBatches, type RecordBatch } from '../../src/protocol/record_batch.ts'
+import { RecordBatch, splitRecordBatches } from '../../src/protocol/record_batch.ts'
 import { RecordBatchBuilder } from '../../src/protocol/record_batch_writer.ts'
 import { Dice } from '../faults/seeded.ts'
 import { damagedBatchIn, resealed } from './checksums.ts'
+import { legacyTargets } from './legacy_targets.ts'
 import { keptLines } from './message_targets.ts'
 import { inputBytesMax, splice } from './mutator.ts'
 import { fixedMarks, type Mark, type Seed } from './seed.ts'
@@ -27,6 +28,11 @@ interface KeptRecords {
   readonly bytes: string
 }
 
+/** A vector of the tests of codecs. */
+interface KeptPayload {
+  readonly frame: string
+}
+
 export async function recordGroups(seed: number): Promise<TargetGroup[]> {
   const dice = new Dice(seed)
   const kept = keptLines<KeptRecords>('records.jsonl').map(({ bytes }) => new Uint8Array(Buffer.from(bytes, 'hex')))
@@ -34,7 +40,8 @@ export async function recordGroups(seed: number): Promise<TargetGroup[]> {
   const compressed = compressions.map((name) => codecTarget(name, built))
   return [
     { name: 'batches', share: 12, targets: [batchTarget(built.map(batchSeed))] },
-    { name: 'codecs', share: 8, targets: compressed },
+    { name: 'codecs', share: 10, targets: compressed },
+    { name: 'old formats', share: 6, targets: legacyTargets(kept, readBatches) },
     { name: 'control records', share: 2, targets: [controlTarget()] }
   ]
 }
@@ -104,8 +111,15 @@ function batchTarget(seeds: readonly Seed[]): Target {
 function codecTarget(name: CompressionName, batches: readonly Uint8Array[]): Target {
   const id = ['none', 'gzip', 'snappy', 'lz4', 'zstd'].indexOf(name)
   const payloads = batches.filter((bytes) => isCompressedBy(bytes, id)).map((bytes) => bytes.subarray(headerBytes))
-  const seeds = [...payloads, ...bombs(name)].map(payloadSeed)
-  return { name, seeds, read: (bytes) => readBatches(wrapped(bytes, id)) }
+  const seeds = [...payloads, ...keptPayloads(name), ...bombs(name)].map(payloadSeed)
+  return { name, seeds, read: (bytes) => decompressBatch(RecordBatch.parse(wrapped(bytes, id)), tools) }
+}
+
+/** Frames with all that their formats have, which Kafka's own compressors do not use. */
+function keptPayloads(name: CompressionName): Uint8Array[] {
+  if (name !== 'lz4' && name !== 'zstd') return []
+  const frames = keptLines<KeptPayload>(`${name}.jsonl`).map(({ frame }) => new Uint8Array(Buffer.from(frame, 'hex')))
+  return frames.filter(({ length }) => length <= inputBytesMax)
 }
 
 function isCompressedBy(bytes: Uint8Array, id: number): boolean {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { apis, explain, ProtocolError } from 'kafka-once/protocol'
-import type { Message } from 'kafka-once/protocol'
+import type { ApiName, Message } from 'kafka-once/protocol'
 import { includesVersion } from '../../src/protocol/schema.ts'
 import type { AnyField, Fields } from '../../src/protocol/schema.ts'
 
@@ -77,6 +77,13 @@ DescribeProducersResponse v0, after a response header v1
 
   test('refuses a version that is not declared', () => {
     for (const version of [-1, 14, 1.5]) expect(() => explain('Metadata', version)).toThrow(ProtocolError)
+  })
+
+  test('refuses a name that no API has', () => {
+    for (const name of ['Metadatas', '', 'toString', '__proto__']) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- programs without types can ask for anything
+      expect(() => explain(name as ApiName, 0)).toThrow(ProtocolError)
+    }
   })
 })
 
