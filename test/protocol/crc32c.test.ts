@@ -2,7 +2,9 @@
 // bytes lie, and in engines that have less.
 import castagnoli from 'crc-32/crc32c.js'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { crc32c } from 'kafka-once/protocol'
+import { crc32c, useCrc32c, useNativeCrc32c } from 'kafka-once/protocol'
+import { nodeRuntime } from 'kafka-once/runtime'
+import { nativeCrc32c } from '../../src/protocol/crc32c.ts'
 import { foldModule } from '../../src/protocol/crc32c_module.ts'
 import { makeVectorCrc32c } from '../../src/protocol/crc32c_vectors.ts'
 
@@ -111,6 +113,69 @@ describe('the checksum in vectors', () => {
   ])('is not there where %s', (_what, engine) => {
     vi.stubGlobal('WebAssembly', engine)
     expect(makeVectorCrc32c(rest)).toBeUndefined()
+  })
+})
+
+async function find(): Promise<object> {
+  return (await nodeRuntime().optionalPackage?.('@node-rs/crc32'))!
+}
+
+describe('the native checksum', () => {
+  test('agrees with WebAssembly, with crc-32 and with the standard on every length, wherever the bytes lie', async () => {
+    const native = nativeCrc32c(await find())!
+    const vectors = makeVectorCrc32c(rest)!
+    let at = 1
+    for (const length of [...lengths, ...lengths]) {
+      at = (Math.imul(at, 48_271) >>> 0) % 60_000
+      const bytes = data.subarray(at, at + length)
+      const expected = reference(bytes)
+      const found = { native: native(bytes) >>> 0, vectors: vectors(bytes) >>> 0, plain: rest(bytes, 0) >>> 0 }
+      expect(found, `${length} bytes at ${at}`).toEqual({ native: expected, vectors: expected, plain: expected })
+    }
+  })
+
+  test('takes Buffers, and memory that is shared', async () => {
+    const native = nativeCrc32c(await find())!
+    const shared = new Uint8Array(new SharedArrayBuffer(6_000))
+    shared.set(data.subarray(0, 6_000))
+    expect(native(shared) >>> 0).toBe(reference(shared))
+    expect(native(Buffer.from(shared)) >>> 0).toBe(reference(shared))
+  })
+
+  test.each([
+    ['lacks the function', {}],
+    ['computes another checksum', { crc32c: () => 1 }],
+    [
+      'throws',
+      {
+        crc32c: () => {
+          throw new Error('Not built for this machine')
+        }
+      }
+    ]
+  ])('is left alone where the package %s', (_what, api) => {
+    expect(nativeCrc32c(api)).toBeUndefined()
+  })
+
+  test('becomes the default where it is installed, but not in place of what the user gave', async () => {
+    let calls = 0
+    const package_ = { crc32c: (bytes: Uint8Array) => (calls++, castagnoli.buf(bytes)) }
+    let own = 0
+    useCrc32c((bytes) => (own++, castagnoli.buf(bytes)))
+    useNativeCrc32c({ optionalPackage: () => undefined })
+    useNativeCrc32c({ optionalPackage: () => Promise.reject(new Error('Not here')) })
+    await Promise.resolve()
+    useNativeCrc32c({ optionalPackage: () => Promise.resolve(undefined) })
+    await Promise.resolve()
+    useNativeCrc32c({ optionalPackage: () => Promise.resolve(package_) })
+    await Promise.resolve()
+    const before = { calls, own }
+    crc32c(data)
+    expect({ calls, own }).toEqual({ calls: before.calls, own: before.own + 1 })
+    useCrc32c(undefined)
+    const atRestore = { calls, own }
+    expect(crc32c(data)).toBe(reference(data))
+    expect({ calls, own }).toEqual({ calls: atRestore.calls + 1, own: atRestore.own })
   })
 })
 

@@ -7,7 +7,8 @@ import type { GivenTools } from './codec.ts'
 export const optionalPackages = Object.freeze({
   snappy: 'snappy',
   lz4: 'lz4-napi',
-  zstd: '@bokuweb/zstd-wasm'
+  zstd: '@bokuweb/zstd-wasm',
+  crc32c: '@node-rs/crc32'
 } as const)
 
 /** Raw blocks of snappy. */
