@@ -160,12 +160,12 @@ const nuisances: Profile['faults'] = [
 ]
 
 /** A transaction may time out while nobody works on it: at about that time a process comes back. */
-const longDown: Draw = (chance, { transactionTimeoutMs }) => {
+const longDown: Draw = (chance, { transactionTimeoutMs, lock }) => {
   const share = chance.pick([0.5, 0.9, 1, 1.1, 1.5, 2.5])
   const downMs = Math.round(transactionTimeoutMs * share + chance.within(-5, 5))
   const action: Action = chance.is(0.6)
     ? { do: 'kill', power: chance.is(0.2), downMs }
-    : { do: 'pause', forMs: downMs, successorMs: chance.is(0.5) ? wait(chance) : undefined }
+    : { do: 'pause', forMs: downMs, successorMs: lock === 'none' && chance.is(0.5) ? wait(chance) : undefined }
   return { when: chance.is(0.5) ? whereSealed(chance) : anyPlace(chance), action }
 }
 
@@ -259,7 +259,6 @@ const profiles: Readonly<Record<string, Profile>> = {
         transactionTimeoutMs,
         checkpointTimeoutMs: transactionTimeoutMs - 300,
         healMs: 3 * transactionTimeoutMs,
-        // Slower than that, and no checkpoint would come to its end in time.
         markerMs: chance.pick([0, 3, 20, transactionTimeoutMs / 8])
       }
     },

@@ -23,7 +23,7 @@ export class TransactionsPlay implements Play {
   readonly #reading: Reading | undefined
 
   constructor(parts: PlayParts) {
-    const { plan, site, world, folder } = parts
+    const { plan, site, folder } = parts
     const { partitions, batchRecords, batches, transactionTimeoutMs, lingerMs, feedMs, isRead } = plan.shape
     this.#parts = parts
     this.#topics = transactionTopics(plan)
@@ -44,8 +44,13 @@ export class TransactionsPlay implements Play {
         pauseMs: feedMs / 4,
         folder
       })
-    if (!isRead) return
-    this.#reading = readAlong(brokers, world.spawn('elsewhere', 'reader').runtime, this.#topics, partitions)
+    if (isRead) this.#reading = this.#read()
+  }
+
+  #read(): Reading {
+    const { plan, site, world } = this.#parts
+    const { runtime } = world.spawn('elsewhere', 'reader')
+    return readAlong(site.kafka.bootstrap.split(','), runtime, this.#topics, plan.shape.partitions)
   }
 
   feed(): void {
@@ -76,6 +81,8 @@ export class TransactionsPlay implements Play {
     faults.push(...auditTransactions(scans).filter((fault) => isWhole || !fault.endsWith('is open')))
     if (faults.length === 0 && isWhole && this.#reading !== undefined) {
       faults.push(...(await this.#reading.compare(scans)))
+      // One that comes when all is over sees the whole log in a few large replies.
+      faults.push(...(await this.#read().compare(scans)))
     }
     return faults
   }

@@ -32,6 +32,8 @@ interface Place {
   readonly saved: PreparedTransaction | null
 }
 
+/** Before so many of the transactions, one is aborted. */
+const abortedShare = 0.3
 const placeBytesMax = 1024 * 1024
 
 export function launchTransactions(program: TransactionsProgram): RunningProgram {
@@ -87,6 +89,11 @@ class Writing {
   }
 
   async #write(producer: TransactionalProducer, number: number): Promise<Place> {
+    if (this.#program.runtime.random() < abortedShare) {
+      const changedMind = producer.beginTransaction()
+      await changedMind.send(this.#messages(number))
+      await changedMind.abort()
+    }
     const transaction = producer.beginTransaction()
     const messages = this.#messages(number)
     await transaction.send(messages)
