@@ -278,7 +278,7 @@ export class RecordView {
     return this.offsetDeltas === undefined ? i : this.offsetDeltas[i]!
   }
 
-  /** Milliseconds since 1970; -1 where the producer gave none. */
+  /** Milliseconds since 1970; -1 where the producer gave none. Beyond 2^53 it is the nearest number, not exact. */
   timestamp(i: number): number {
     const at = this.slots[this.slotOf(i) + timestampSlot]!
     if (this.logAppendTime !== undefined) return this.logAppendTime
