@@ -68,6 +68,7 @@ async function playAll(): Promise<void> {
   const program = fileURLToPath(import.meta.url)
   const processes = wanted <= 1 ? [] : Array.from({ length: wanted }, () => playerProcess(program, args))
   let toldMs = startMs
+  let toldFailures = 0
   const campaign = await Campaign.run(wanted <= 1 ? [playerHere(planSeed)] : processes.map(({ play }) => play), {
     first: Number(values.seed ?? 1),
     count,
@@ -75,6 +76,9 @@ async function playAll(): Promise<void> {
     failuresMax: values['fail-fast'] ? 1 : 5,
     chunkSeeds,
     onProgress(so) {
+      for (; toldFailures < so.failures.length; toldFailures++) {
+        console.log(`seed ${so.failures[toldFailures]!.seed} fails, more of it at the end`)
+      }
       if (performance.now() - toldMs < reportMs) return
       toldMs = performance.now()
       console.log(progressText(so, startMs))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { planOf, profileNames } from './profiles.ts'
 import { runPlan } from './run_plan.ts'
 
-const seeds = Number(process.env['SIMULATION_SEEDS'] ?? 20)
+const seeds = Number(process.env['SIMULATION_SEEDS'] ?? 10)
 const first = Number(process.env['SIMULATION_SEED'] ?? 1)
 const chunk = 10
 
