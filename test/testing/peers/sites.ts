@@ -10,7 +10,7 @@ export interface StartedKafka extends AsyncDisposable {
   readonly bootstrap: string
 }
 
-const config = { 'group.initial.rebalance.delay.ms': '0', 'auto.create.topics.enable': 'false' }
+export const peerConfig = { 'group.initial.rebalance.delay.ms': '0', 'auto.create.topics.enable': 'false' }
 
 /** Declares a suite for each Kafka. `missing` says what the client lacks on this machine. */
 export function describePeer(
@@ -21,10 +21,10 @@ export function describePeer(
   const name = missing === undefined ? client : `${client} (not run: ${missing})`
   describe.skipIf(missing !== undefined)(name, () => {
     describe('with an embedded Kafka', () => {
-      suite((settings) => EmbeddedKafka.start({ config: { ...config, ...settings } }))
+      suite((settings) => EmbeddedKafka.start({ config: { ...peerConfig, ...settings } }))
     })
     describeJars('with a real Kafka', () => {
-      suite((settings) => startBroker({ config: { ...config, ...settings } }))
+      suite((settings) => startBroker({ config: { ...peerConfig, ...settings } }))
     })
   })
 }
