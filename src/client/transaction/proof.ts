@@ -74,7 +74,8 @@ function notComplete({ transactionalId }: ResumeTarget, deadlineMs: number): Kaf
 
 /**
  * Writes the missing markers with the result that was decided. Needs CLUSTER_ACTION; rejects with KafkaError BROKER_ERROR
- * (CLUSTER_AUTHORIZATION_FAILED, 31) without it. WriteTxnMarkers.
+ * (CLUSTER_AUTHORIZATION_FAILED, 31) without it, with INVALID_STATE while the coordinator holds the transaction open.
+ * WriteTxnMarkers.
  */
 export async function repair(
   cluster: Cluster,
@@ -84,6 +85,7 @@ export async function repair(
   limits: CallLimits
 ): Promise<void> {
   if (proof.kind === 'proven') return
+  await refuseOpen(cluster, target, limits)
   const { deadlineMs, signal } = limits
   const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
   const groups = groupBy(proof.partitions, (one) => `${one.producerEpoch}/${one.coordinatorEpoch}`)
@@ -100,6 +102,23 @@ export async function repair(
     }
     await writeTxnMarkers(cluster, markers, options)
   }
+}
+
+// Markers by hand into a transaction that its coordinator can still end would be at odds with that end. The coordinator is
+// looked up anew: one that was superseded tells what it remembers.
+async function refuseOpen(cluster: Cluster, target: ResumeTarget, limits: CallLimits): Promise<void> {
+  const { transactionalId, producerId, producerEpoch } = target
+  cluster.invalidateCoordinator('transaction', transactionalId)
+  const described = await describe(cluster, transactionalId, limits, [])
+  const isOpen =
+    typeof described === 'object' &&
+    described.state === 'Ongoing' &&
+    described.producerId === producerId &&
+    described.producerEpoch === producerEpoch
+  if (!isOpen) return
+  throw new KafkaError('INVALID_STATE', `The transaction of ${transactionalId} is still open at its coordinator.`, {
+    nextStep: 'Commit or abort it by its handle: markers are written only for a transaction that has ended.'
+  })
 }
 
 async function openPartitions(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<HangingPartition[]> {

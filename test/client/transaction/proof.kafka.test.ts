@@ -33,3 +33,21 @@ describeKafka('a committed transaction', ({ bootstrap }) => {
     expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT', 'ABORT'])
   })
 })
+
+describeKafka('a transaction that its coordinator holds open', ({ bootstrap }) => {
+  test('is given no markers by hand, and can be committed afterwards', async () => {
+    const topic = `proof-open-${process.pid}-${Date.now()}`
+    expect(await createTopic(bootstrap.split(',')[0] ?? '', { name: topic, partitions: 1 })).toBe(0)
+    await using kafka = new Kafka({ brokers: bootstrap.split(',') })
+    const transaction = kafka.transactionalProducer({ transactionalId: topic }).beginTransaction()
+    await transaction.send({ topic, partition: 0, value: 'open' })
+    const resumed = kafka.resumeTransaction(await transaction.prepare())
+    const proof = await resumed.prove({ proofDeadlineMs: 100 })
+    expect(proof.kind).toBe('hanging')
+    await expect(resumed.repair(proof, 'abort')).rejects.toMatchObject({ code: 'INVALID_STATE' })
+    expect(await resumed.commit()).toEqual({ kind: 'committed' })
+    expect(await resumed.prove()).toEqual({ kind: 'proven' })
+    const { transactions } = await scanPartition(bootstrap, topic, 0)
+    expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT'])
+  })
+})
