@@ -1,11 +1,14 @@
-// Tests import the package by its public names, which stand for the sources here. Three kinds of suites, told by the end
-// of their file's name: `*.kafka.test.ts` needs a real Kafka, `*.container.test.ts` a Docker engine, the rest nothing.
+// Tests import the package by its public names, which stand for the sources here. Four kinds of suites, told by the end
+// of their file's name: `*.kafka.test.ts` needs a Kafka; `*.compatibility.test.ts` too, and sets it or us beside Kafkas
+// of other versions and other people's programs, which takes minutes; `*.container.test.ts` needs a Docker engine, the
+// rest nothing.
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const kafkaSuites = 'test/**/*.kafka.test.ts'
+const compatibilitySuites = 'test/**/*.compatibility.test.ts'
 const containerSuites = 'test/**/*.container.test.ts'
 
 export default defineConfig({
@@ -24,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-          exclude: [kafkaSuites, containerSuites],
+          exclude: [kafkaSuites, compatibilitySuites, containerSuites],
           testTimeout: 30_000,
           hookTimeout: 120_000
         }
@@ -34,6 +37,16 @@ export default defineConfig({
         test: {
           name: 'kafka',
           include: [kafkaSuites],
+          globalSetup: ['./test/broker/global_setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: 'compatibility',
+          include: [compatibilitySuites],
           globalSetup: ['./test/broker/global_setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000

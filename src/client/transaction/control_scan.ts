@@ -108,7 +108,8 @@ export class PartitionScan {
     this.position = lastOffset + 1n
     if (!batch.isControl || batch.producerId !== this.producer.producerId) return undefined
     const control = readControlBatch(batch)
-    if (control === undefined) return unknown(`compaction has emptied the marker at offset ${lastOffset} of ${this.where}`)
+    if (control === undefined)
+      return unknown(`compaction has emptied the marker at offset ${lastOffset} of ${this.where}`)
     const { type } = control
     if (type === 'COMMIT') return { kind: 'committed', markerOffset: lastOffset }
     return type === 'ABORT' ? { kind: 'aborted', markerOffset: lastOffset } : undefined

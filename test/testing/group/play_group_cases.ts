@@ -27,7 +27,7 @@ export const answersFile = new URL('group_answers.json', import.meta.url)
 
 /** What a real Kafka 4.4.0 said. */
 export function recordedAnswers(): Record<string, unknown> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by group_answers.kafka.test.ts alone
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by group_answers.compatibility.test.ts alone
   return JSON.parse(readFileSync(answersFile, 'utf8')) as Record<string, unknown>
 }
 
