@@ -40,16 +40,14 @@ export function isPeerInstalled(name: PeerName): boolean {
 }
 
 /**
- * Installs peers where they are missing; without a registry they are reported as not run. Answers nothing: whoever needs
+ * Installs peers where they are missing, those that this Node can run; without a registry they are reported as not run. Answers nothing: whoever needs
  * a peer asks `peerMissing` again.
  */
 export async function installPeers(names: readonly PeerName[]): Promise<void> {
   const missing = names.map((name) => peerMissing(name))
   if (!missing.includes(notInstalled)) return
-  // npm would warn of a peer that this Node is too old for.
-  const omit = missing.every((reason) => reason === undefined || reason === notInstalled) ? [] : ['--omit=optional']
   try {
-    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund', ...omit], { cwd: benchmarksFolder })
+    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund'], { cwd: benchmarksFolder })
   } catch (error) {
     console.log(`the peers could not be installed: ${String(error).split('\n')[0]}`)
   }

@@ -1,8 +1,9 @@
 // Measures one client at one workload, once, in this process, and prints the result as one line of JSON. Started by
-// main.ts with the workload, the client and the time to measure. A process of its own, so that nobody runs in code that
-// was compiled for somebody else's objects.
+// main.ts with the workload, the client, what to measure and for how long. A process of its own, so that nobody runs in
+// code that was compiled for somebody else's objects.
+import { allocatedBytes } from './allocation.ts'
 import { codecWorkloads } from './registry.ts'
-import { codecClientNames } from './workload.ts'
+import { codecClientNames, codecFigures } from './workload.ts'
 import type { CodecMeasurement, CodecSubject } from './workload.ts'
 
 /** Calls between two looks at the clock; measured so that a look costs nothing. */
@@ -35,23 +36,28 @@ async function cost(subject: CodecSubject, measureNs: number, timesAtOnce: numbe
   return taken / times
 }
 
-const [, , givenWorkload, givenClient, givenMs = '500'] = process.argv
+async function timed(subject: CodecSubject, measureNs: number): Promise<number> {
+  const first = await cost(subject, measureNs / 10, 10)
+  await cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
+  return cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
+}
+
+const [, , givenWorkload, givenClient, givenWhat, givenMs = '500'] = process.argv
 const workload = codecWorkloads.find(({ name }) => name === givenWorkload)
 const client = codecClientNames.find((name) => name === givenClient)
-if (workload === undefined || client === undefined) throw new Error('Start main.js instead')
+const what = codecFigures.find((name) => name === givenWhat)
+if (workload === undefined || client === undefined || what === undefined) throw new Error('Start main.js instead')
 const makeSubject = workload.subjects[client]
 if (makeSubject === undefined) {
   console.log(JSON.stringify({ notRun: `${client} has no ${workload.name}` }))
 } else {
-  age()
+  if (what === 'cpuNs') age()
   const subject = await makeSubject()
   await subject.check()
-  const measureNs = Number(givenMs) * 1e6
-  const first = await cost(subject, measureNs / 10, 10)
-  await cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
-  const warm = await cost(subject, measureNs, Math.max(1, Math.ceil(lookEveryNs / first)))
+  const ns = await timed(subject, Number(givenMs) * 1e6)
+  const figure = what === 'cpuNs' ? ns : await allocatedBytes(subject)
   await subject.check()
-  const measurement: CodecMeasurement = { cpuNs: warm / workload.unitsPerRun }
+  const measurement: CodecMeasurement = { figure: figure / workload.unitsPerRun }
   console.log(JSON.stringify(measurement))
   // A peer that keeps something open must not keep the benchmark waiting.
   process.exit(0)

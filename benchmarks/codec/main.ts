@@ -9,11 +9,12 @@ import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { installPeers, peerMissing, projectFolder } from '../clients/peer_packages.ts'
+import { allocationFlags } from './allocation.ts'
 import { codecWorkloads } from './registry.ts'
 import { codecTables } from './report.ts'
 import type { CodecSeries } from './report.ts'
 import { codecClientNames, codecGroups, codecPeerNames } from './workload.ts'
-import type { CodecClientName, CodecMeasurement, CodecWorkload } from './workload.ts'
+import type { CodecClientName, CodecFigure, CodecMeasurement, CodecWorkload } from './workload.ts'
 
 const { values: settings } = parseArgs({
   options: {
@@ -44,9 +45,10 @@ function missingReason(client: CodecClientName): string | undefined {
 }
 
 /** One measurement, or why there is none. */
-function measure(workload: CodecWorkload, client: CodecClientName): Promise<CodecMeasurement | string> {
+function measure(workload: CodecWorkload, client: CodecClientName, what: CodecFigure): Promise<number | string> {
   const program = join(projectFolder, 'build', 'benchmarks', 'codec', 'child.js')
-  const args = [...(nodeFlags[client] ?? []), program, workload.name, client, settings.ms]
+  const flags = [...(nodeFlags[client] ?? []), ...(what === 'allocatedBytes' ? allocationFlags : [])]
+  const args = [...flags, program, workload.name, client, what, settings.ms]
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { cwd: projectFolder, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
@@ -58,22 +60,37 @@ function measure(workload: CodecWorkload, client: CodecClientName): Promise<Code
       if (code !== 0 || result === undefined) return resolve(errors.trim().slice(0, 2_000) || `ended with code ${code}`)
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- child.ts wrote it
       const parsed = JSON.parse(result) as CodecMeasurement | { notRun: string }
-      resolve('notRun' in parsed ? parsed.notRun : parsed)
+      resolve('notRun' in parsed ? parsed.notRun : parsed.figure)
     })
   })
 }
 
+interface Growing extends CodecSeries {
+  readonly cpuNs: number[]
+  allocatedBytes: number | undefined
+  notRun: string
+}
+
+function note(one: Growing, measured: number | string, keep: (figure: number) => void): void {
+  if (typeof measured === 'string') one.notRun = measured
+  else keep(measured)
+  process.stderr.write(typeof measured === 'string' ? '!' : '.')
+}
+
 async function runWorkload(workload: CodecWorkload, wanted: readonly CodecClientName[]): Promise<CodecSeries[]> {
   const clients = wanted.filter((client) => workload.subjects[client] !== undefined)
-  const series = clients.map((client) => ({ workload, client, measurements: [] as CodecMeasurement[], notRun: '' }))
+  const series = clients.map((client): Growing => {
+    return { workload, client, cpuNs: [], allocatedBytes: undefined, notRun: missingReason(client) ?? '' }
+  })
+  const able = series.filter(({ notRun }) => notRun === '')
+  for (const one of able) {
+    note(one, await measure(workload, one.client, 'allocatedBytes'), (bytes) => (one.allocatedBytes = bytes))
+  }
   for (let round = 0; round < Number(settings.rounds); round++) {
     // Another client begins in each round, so that none always meets the machine in the same state.
-    const turn = round % Math.max(1, series.length)
-    for (const one of [...series.slice(turn), ...series.slice(0, turn)]) {
-      const measured = missingReason(one.client) ?? (await measure(workload, one.client))
-      if (typeof measured === 'string') one.notRun = measured
-      else one.measurements.push(measured)
-      process.stderr.write(typeof measured === 'string' ? '!' : '.')
+    const turn = round % Math.max(1, able.length)
+    for (const one of [...able.slice(turn), ...able.slice(0, turn)]) {
+      note(one, await measure(workload, one.client, 'cpuNs'), (ns) => one.cpuNs.push(ns))
     }
   }
   return series

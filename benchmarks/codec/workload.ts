@@ -47,8 +47,11 @@ export interface CodecWorkload {
   readonly subjects: { readonly [C in CodecClientName]?: () => CodecSubject | Promise<CodecSubject> }
 }
 
-/** One measurement in one process. */
+/** What is measured of one unit: user and system time of the process in nanoseconds, and bytes that are allocated. */
+export const codecFigures = ['cpuNs', 'allocatedBytes'] as const
+export type CodecFigure = (typeof codecFigures)[number]
+
+/** One measurement of one figure in one process. */
 export interface CodecMeasurement {
-  /** User and system time of the process for one unit, nanoseconds. */
-  readonly cpuNs: number
+  readonly figure: number
 }
