@@ -65,6 +65,8 @@ export interface Shape {
   readonly feedMs: number
   /** Whether somebody reads the output meanwhile. */
   readonly isRead: boolean
+  /** Whether plain transactions are also aborted when they are saved, and old handles resumed again. */
+  readonly asksAgain: boolean
   /** Codes with which a program may rightly stop for good. */
   readonly mayStop: readonly string[]
   /** After so long nothing goes wrong any more. */

@@ -134,6 +134,7 @@ function plainShape(chance: Chance): Shape {
     replicaMs: chance.pick([0, 0, 1, 10]),
     loadMs: chance.pick([0, 0, 5, 60]),
     firstEpoch: 0,
+    asksAgain: false,
     mayStop: [],
     batches,
     batchRecords: chance.between(1, 3),
@@ -204,6 +205,12 @@ const deleteLedgers: Draw = (chance) => ({ when: anyPlace(chance), action: { do:
 const setVersion: Draw = (chance) => ({
   when: anyPlace(chance),
   action: { do: 'setVersion', version: chance.pick([0, 1, 2]) }
+})
+
+/** Mostly to transactions v2. */
+const upgrade: Draw = (chance) => ({
+  when: anyPlace(chance),
+  action: { do: 'setVersion', version: chance.pick([1, 2, 2, 2]) }
 })
 
 const grow: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'addPartitions' } })
@@ -342,6 +349,24 @@ const profiles: Readonly<Record<string, Profile>> = {
       [0.5, killBroker],
       [1, pauseBroker],
       [0.7, holdMarkers]
+    ]
+  },
+  /** Handles of transactions that ended long ago are resumed, while the cluster goes to other transaction versions. */
+  handles: {
+    shape: (chance) => ({
+      play: 'transactions',
+      lock: 'pid',
+      asksAgain: true,
+      transactionVersion: chance.pick([0, 1, 1, 2])
+    }),
+    faultsMax: 8,
+    faults: [
+      [3, upgrade],
+      [5, kill],
+      [1, pause],
+      [1, frame],
+      [0.5, move],
+      [0.5, holdMarkers]
     ]
   },
   /** Topics get more partitions, and clocks jump. */

@@ -24,7 +24,7 @@ export class TransactionsPlay implements Play {
 
   constructor(parts: PlayParts) {
     const { plan, site, folder } = parts
-    const { partitions, batchRecords, batches, transactionTimeoutMs, lingerMs, feedMs, isRead } = plan.shape
+    const { partitions, batchRecords, batches, transactionTimeoutMs, lingerMs, feedMs, isRead, asksAgain } = plan.shape
     this.#parts = parts
     this.#topics = transactionTopics(plan)
     this.#records = batchRecords + 1
@@ -42,7 +42,8 @@ export class TransactionsPlay implements Play {
         records: this.#records,
         transactions: batches,
         pauseMs: feedMs / 4,
-        folder
+        folder,
+        asksAgain
       })
     if (isRead) this.#reading = this.#read()
   }
