@@ -1,6 +1,7 @@
 // One call of a user that may take several requests: how long it may take altogether, and how long each of them. Owns
 // the way from a call's options to a loop of attempts.
 import type { Cluster } from './cluster.ts'
+import { abortSignal, checkOptions, integer } from './options.ts'
 import { retry } from './retry.ts'
 import type { Attempt } from './retry.ts'
 
@@ -10,6 +11,22 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+/** What CallOptions may be. */
+export const callRules = { deadlineMs: integer({ min: 1, optional: true }), signal: abortSignal() }
+
+/** How a call is given up for which there is nothing else to say. */
+export interface WaitOptions {
+  /** Ends the waiting, not the work. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Throws KafkaError INVALID_OPTION. `call` is its name, such as `producer.send`. */
+export function checkWaitOptions(call: string, given: WaitOptions | undefined): void {
+  if (given !== undefined) checkOptions(call, given, waitRules)
+}
+
+const waitRules = { signal: abortSignal() }
 
 /** What one request of a call gets; fits RequestOptions. */
 export interface AttemptOptions {

@@ -1,6 +1,8 @@
 // The client as users hold it: one object per cluster, from which producers, consumers and administrative calls come.
 // Owns the one Cluster that they share and the closing of all of them; does nothing by itself.
 import { Admin } from './admin/admin.ts'
+import { checkWaitOptions } from './call.ts'
+import type { WaitOptions } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { Consumer } from './consumer/consumer.ts'
 import type { ConsumerOptions } from './consumer/options.ts'
@@ -9,7 +11,7 @@ import { clusterSettings } from './kafka_options.ts'
 import type { KafkaOptions } from './kafka_options.ts'
 import { NetworkCluster } from './network_cluster.ts'
 import { Producer } from './producer/index.ts'
-import type { ProducerOptions, WaitOptions } from './producer/index.ts'
+import type { ProducerOptions } from './producer/index.ts'
 import type { TransactionalProducerOptions } from './transaction/options.ts'
 import type { ForeignTransaction, PreparedTransaction } from './transaction/prepared.ts'
 import { ResumedTransaction } from './transaction/resume.ts'
@@ -79,7 +81,8 @@ export class Kafka implements AsyncDisposable {
    * that takes as long as records are tried to be delivered; when the signal aborts, what is not done is given up.
    * Rejects with the first failure of those, after everything is closed.
    */
-  close(options?: WaitOptions): Promise<void> {
+  async close(options?: WaitOptions): Promise<void> {
+    checkWaitOptions('Kafka.close', options)
     this.#closed ??= this.#closeAll(options)
     return this.#closed
   }

@@ -247,7 +247,7 @@ function firstRefusal(given: object, table: RuleTable): string | undefined {
     if (reason === undefined) continue
     return reason === ''
       ? `${name} is ${show(own, secret)}, but must be ${allowed}.`
-      : `${name} must be ${allowed}: ${reason}${reason.endsWith('.') ? '' : '.'}`
+      : `${name} must be ${allowed}: ${reason}${/[.?]$/.test(reason) ? '' : '.'}`
   }
   return undefined
 }
@@ -320,13 +320,15 @@ function looksSecret(name: string): boolean {
 }
 
 const shownLengthMax = 80
+/** Who logs in, and with what, in an address such as `https://user:password@host`. */
+const addressSecret = /(:\/\/)[^/\s]*@/g
 
 /** A value as it may stand in an error message: short, and never the contents of an object or of a secret. */
 export function show(value: unknown, secret: boolean): string {
   if (secret) return 'a hidden value'
   if (typeof value === 'string') {
-    const text = value.length > shownLengthMax ? `${value.slice(0, shownLengthMax)}…` : value
-    return JSON.stringify(text)
+    const shown = value.replaceAll(addressSecret, '$1…@')
+    return JSON.stringify(shown.length > shownLengthMax ? `${shown.slice(0, shownLengthMax)}…` : shown)
   }
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value === 'function') return 'a function'

@@ -81,7 +81,7 @@ describe('options are checked when given', () => {
     [{ partitions: [0, -1] }, 'element 1 is -1'],
     [{ partitioner: 7 }, 'partitioner is 7, but must be a function'],
     [{ ledger: { topic: 'a' } }, 'partition is missing'],
-    [{ ledger: { topic: 'a', partiton: 1 } }, 'Did you mean partition?']
+    [{ ledger: { topic: 'a', partiton: 1 } }, 'Did you mean partition? Correct']
   ])('%j is refused with the value and what is allowed', (given, expected) => {
     const message = refusal({ transactionalId: 'a', ...given })
     expect(message).toContain(expected)
@@ -93,6 +93,9 @@ describe('options are checked when given', () => {
     expect(refusal({ transactionalId: 'a', saslPassword: 'hunter2' })).not.toContain('hunter2')
     expect(refusal({ transactionalId: 'a', password: ['hunter2'] })).not.toContain('hunter2')
     expect(refusal({ transactionalId: 'a', wat: { password: 'hunter2' } })).not.toContain('hunter2')
+    const address = refusal({ transactionalId: 'a', wat: 'kafka://user:hunter2@broker:9092' })
+    expect(address).not.toMatch(/user|hunter2/)
+    expect(address).toContain('broker:9092')
   })
 
   it('refuses contradictions in their own words', () => {

@@ -1,17 +1,19 @@
 // The administrative calls of a client, as users see them. Owns the checks of what is passed in; the work is in the
 // files beside it. Every call takes `deadlineMs` (all attempts together) and `signal`, retries what is worth it, and
 // rejects with KafkaError.
-import { abortSignal, boolean, checkOptions, integer, list, oneOf, options, string, value } from '../options.ts'
+import { boolean, checkOptions, integer, list, oneOf, options, string, value } from '../options.ts'
 import type { Checked, RuleTable } from '../options.ts'
+import { callRules } from '../call.ts'
 import type { CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError } from '../errors.ts'
 import { describeCluster, describeConfigs } from './cluster_view.ts'
 import type { ClusterDescription, ConfigEntry, ConfigResource } from './cluster_view.ts'
-import { commitGroupOffsets, fetchGroupOffsets } from './group_offsets.ts'
+import { commitGroupOffsets, fetchGroupOffsets, offsetRules } from './group_offsets.ts'
 import type { GroupOffset, OffsetToCommit } from './group_offsets.ts'
 import { deleteGroups } from './groups.ts'
 import type { DeletedGroup } from './groups.ts'
+import { partitionRules, topicRule } from './partitions.ts'
 import { createPartitions, createTopics, deleteRecords, deleteTopics, listOffsets } from './topics.ts'
 import type {
   CreatedTopic,
@@ -32,10 +34,6 @@ import type {
   TransactionMarkers
 } from './transactions.ts'
 
-const callRules = { deadlineMs: integer({ min: 1, optional: true }), signal: abortSignal() }
-
-const topicRule = string({ lengthMax: 249 })
-const partitionRules = { topic: topicRule, partition: integer({ min: 0 }) }
 const producerIdRule = value('a bigint of at least 0', (id): id is bigint => typeof id === 'bigint' && id >= 0n)
 const positions = ['earliest', 'latest', 'maxTimestamp']
 
@@ -91,14 +89,6 @@ const fetchOffsetsRules = {
     { optional: true }
   ),
   requireStable: boolean({ optional: true })
-}
-const offsetRules = {
-  ...partitionRules,
-  offset: value('a bigint of at least 0', (given): given is bigint => typeof given === 'bigint' && given >= 0n),
-  leaderEpoch: integer({ min: -1, optional: true }),
-  metadata: value('a string or null', (given): given is string | null => typeof given === 'string' || given === null, {
-    optional: true
-  })
 }
 
 function check(method: string, given: object, rules: RuleTable, call: CallOptions, ownCallRules?: RuleTable): void {

@@ -5,7 +5,8 @@ import { errorCode } from '../../protocol/index.ts'
 import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { coordinatorRequest, coordinatorVersion } from '../coordinator_request.ts'
-import { keyOfPartition, partitionsByTopic } from './partitions.ts'
+import { integer, value } from '../options.ts'
+import { keyOfPartition, partitionRules, partitionsByTopic } from './partitions.ts'
 
 /** The last version with topic names; later ones have ids, and a group's positions may outlive a topic. */
 const namedVersionMax = 9
@@ -139,6 +140,16 @@ export interface OffsetToCommit extends TopicPartition {
   readonly offset: bigint
   readonly leaderEpoch?: number | undefined
   readonly metadata?: string | null | undefined
+}
+
+/** What an OffsetToCommit may be. */
+export const offsetRules = {
+  ...partitionRules,
+  offset: value('a bigint of at least 0', (given): given is bigint => typeof given === 'bigint' && given >= 0n),
+  leaderEpoch: integer({ min: -1, optional: true }),
+  metadata: value('a string or null', (given): given is string | null => typeof given === 'string' || given === null, {
+    optional: true
+  })
 }
 
 /** Who commits. The broker fences old members only by these three; without them nobody is fenced. */

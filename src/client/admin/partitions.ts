@@ -5,6 +5,11 @@ import { retryCall, signalOf } from '../call.ts'
 import type { AttemptOptions, CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
+import { integer, string } from '../options.ts'
+
+/** What a topic's name and a partition may be where they are given. */
+export const topicRule = string({ lengthMax: 249 })
+export const partitionRules = { topic: topicRule, partition: integer({ min: 0 }) }
 
 /** `topic:partition`, the key of maps by partition. */
 export function keyOfPartition(topic: string, partition: number): string {

@@ -1,8 +1,8 @@
 // What a consumer is told to read: partitions, and where to begin in each. Owns the words, and their
 // checks; nothing here knows a broker. KIP-320 (leader epochs), KIP-516 (topic ids).
-import { keyOfPartition } from '../admin/partitions.ts'
+import { keyOfPartition, partitionRules } from '../admin/partitions.ts'
 import { KafkaError } from '../errors.ts'
-import { show } from '../options.ts'
+import { checkOptions, integer, show, value } from '../options.ts'
 
 /**
  * Where reading begins: an offset; `earliest`, the first one that is left; `latest`, after the last record that the
@@ -21,19 +21,26 @@ export interface Assignment {
   readonly topicId?: string
 }
 
+const words = ['earliest', 'latest', 'committed']
+const isTopicId = (given: unknown): given is string => typeof given === 'string' && given.length === 22
+
+const rules = {
+  ...partitionRules,
+  position: value(
+    `a bigint of at least 0n, 'earliest', 'latest', 'committed' or { timestampMs } with milliseconds since 1970`,
+    isPosition
+  ),
+  leaderEpoch: integer({ min: -1, optional: true }),
+  topicId: value('the 22 characters that Kafka prints', isTopicId, { optional: true })
+}
+
 /** Throws KafkaError INVALID_OPTION where an assignment makes no sense, or two are for the same partition. */
 export function checkAssignments(assignments: readonly Assignment[], groupId: string | undefined): void {
+  if (!Array.isArray(assignments)) throw invalid(`it is ${show(assignments, false)}, but must be an array.`)
   const seen = new Set<string>()
   for (const assignment of assignments) {
-    checkPartition(assignment.topic, assignment.partition)
-    checkPosition(assignment.position, groupId)
-    const { leaderEpoch, topicId } = assignment
-    if (leaderEpoch !== undefined && !(Number.isInteger(leaderEpoch) && leaderEpoch >= -1)) {
-      throw invalid(`leaderEpoch is ${show(leaderEpoch, false)}, but must be a whole number of at least -1.`)
-    }
-    if (topicId !== undefined && !(typeof topicId === 'string' && topicId.length === 22)) {
-      throw invalid(`topicId is ${show(topicId, false)}, but must be the 22 characters that Kafka prints.`)
-    }
+    checkOptions('an assignment', assignment, rules)
+    checkGroup(assignment.position, groupId)
     const key = keyOfPartition(assignment.topic, assignment.partition)
     if (seen.has(key)) throw invalid(`partition ${key} is given twice.`)
     seen.add(key)
@@ -42,26 +49,20 @@ export function checkAssignments(assignments: readonly Assignment[], groupId: st
 
 /** Throws KafkaError INVALID_OPTION. */
 export function checkPosition(position: StartPosition, groupId: string | undefined): void {
-  if (position === 'committed' && groupId === undefined) {
-    throw invalid(`position 'committed' needs the option groupId of the consumer.`)
-  }
-  const isOffset = typeof position === 'bigint' && position >= 0n
-  const isWord = position === 'earliest' || position === 'latest' || position === 'committed'
-  const isTime = typeof position === 'object' && position !== null && Number.isSafeInteger(position.timestampMs)
-  if (isOffset || isWord || (isTime && position.timestampMs >= 0)) return
-  throw invalid(
-    `position is ${show(position, false)}, but must be a bigint of at least 0n, 'earliest', 'latest', 'committed' or ` +
-      `{ timestampMs } with milliseconds since 1970.`
-  )
+  checkOptions('a position', { position }, { position: rules.position })
+  checkGroup(position, groupId)
 }
 
-function checkPartition(topic: string, partition: number): void {
-  if (typeof topic !== 'string' || topic === '') {
-    throw invalid(`topic is ${show(topic, false)}, but must be a name.`)
-  }
-  if (!Number.isInteger(partition) || partition < 0) {
-    throw invalid(`partition is ${show(partition, false)}, but must be a whole number of at least 0.`)
-  }
+function checkGroup(position: StartPosition, groupId: string | undefined): void {
+  if (position !== 'committed' || groupId !== undefined) return
+  throw invalid(`position 'committed' needs the option groupId of the consumer.`)
+}
+
+function isPosition(given: unknown): given is StartPosition {
+  if (typeof given === 'bigint') return given >= 0n
+  if (typeof given !== 'object' || given === null) return words.some((word) => word === given)
+  const timestampMs: unknown = Reflect.get(given, 'timestampMs')
+  return Number.isSafeInteger(timestampMs) && Number(timestampMs) >= 0
 }
 
 function invalid(reason: string): KafkaError {

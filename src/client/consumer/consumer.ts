@@ -2,12 +2,14 @@
 // has handed records out. Owns the assignment and the waiting; fetching is in fetcher.ts. Joins no group. KIP-98
 // (read_committed), KIP-320 (truncation), KIP-447 (stable offsets).
 import { deferred, onAbort } from '../../runtime/index.ts'
-import { commitGroupOffsets, fetchGroupOffsets } from '../admin/group_offsets.ts'
+import { commitGroupOffsets, fetchGroupOffsets, offsetRules } from '../admin/group_offsets.ts'
 import type { GroupOffset, OffsetToCommit } from '../admin/group_offsets.ts'
-import { keyOfPartition } from '../admin/partitions.ts'
-import type { CallOptions } from '../call.ts'
+import { keyOfPartition, partitionRules } from '../admin/partitions.ts'
+import { callRules, checkWaitOptions } from '../call.ts'
+import type { CallOptions, WaitOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
+import { abortSignal, boolean, checkOptions, list, number, options as optionsIn } from '../options.ts'
 import { checkAssignments, checkPosition } from './assignment.ts'
 import type { Assignment, StartPosition } from './assignment.ts'
 import type { ConsumedBatch, ConsumedRecord } from './consumed_batch.ts'
@@ -35,6 +37,14 @@ export interface PartitionEnd {
   readonly lastStableOffset: bigint
   readonly highWatermark: bigint
 }
+
+export interface PollOptions extends WaitOptions {
+  /** How long to wait for a batch, milliseconds; without limit where absent. */
+  readonly waitMs?: number | undefined
+}
+
+const pollRules = { waitMs: number({ min: 0, optional: true }), signal: abortSignal() }
+const committedRules = { ...callRules, requireStable: boolean({ optional: true }) }
 
 export class Consumer implements AsyncDisposable {
   readonly #cluster: Cluster
@@ -100,6 +110,7 @@ export class Consumer implements AsyncDisposable {
   /** Goes on from another position, also after an error of this partition. Rejects as `assign` does. */
   async seek(topic: string, partition: number, position: StartPosition, options?: CallOptions): Promise<void> {
     checkPosition(position, this.#options.groupId)
+    checkOptions('consumer.seek', options, callRules)
     this.#assigned([{ topic, partition }])
     await this.#change([{ topic, partition, position }], options, ([target]) => {
       const [state] = this.#assigned([{ topic, partition }])
@@ -136,7 +147,8 @@ export class Consumer implements AsyncDisposable {
    * cannot be read; BROKER_ERROR for a refusal that time does not heal. Everything before the error in that partition
    * was handed out; the error is told again until the partition is sought elsewhere or removed.
    */
-  async *batches(options?: { readonly signal?: AbortSignal }): AsyncGenerator<ConsumedBatch, void, void> {
+  async *batches(options?: WaitOptions): AsyncGenerator<ConsumedBatch, void, void> {
+    checkWaitOptions('consumer.batches', options)
     while (!this.#isClosed) {
       const [batch] = await this.#poll(1, undefined, options?.signal)
       if (batch !== undefined) yield batch
@@ -148,7 +160,8 @@ export class Consumer implements AsyncDisposable {
    * and answers an empty array when there is none by then or when the consumer is closed meanwhile. Rejects as
    * `batches` does, and with CLOSED after `close`.
    */
-  poll(options?: { readonly waitMs?: number; readonly signal?: AbortSignal }): Promise<readonly ConsumedBatch[]> {
+  async poll(options?: PollOptions): Promise<readonly ConsumedBatch[]> {
+    if (options !== undefined) checkOptions('consumer.poll', options, pollRules)
     return this.#poll(Infinity, options?.waitMs, options?.signal)
   }
 
@@ -182,6 +195,8 @@ export class Consumer implements AsyncDisposable {
    */
   async commitOffsets(offsets: readonly OffsetToCommit[], options?: CallOptions): Promise<void> {
     const groupId = this.#groupId('commitOffsets')
+    checkOptions('consumer.commitOffsets', { offsets }, { offsets: list(optionsIn(offsetRules)) })
+    checkOptions('consumer.commitOffsets', options, callRules)
     if (offsets.length === 0) return
     const codes = await commitGroupOffsets(this.#cluster, { groupId, offsets, ...callSettings(options) })
     for (const [key, code] of codes) {
@@ -198,10 +213,14 @@ export class Consumer implements AsyncDisposable {
     options?: CallOptions & { readonly requireStable?: boolean }
   ): Promise<Map<string, CommittedOffset>> {
     const groupId = this.#groupId('committedOffsets')
+    // Whatever names a partition will do, such as an assignment.
+    const places = partitions.map(({ topic, partition }) => ({ topic, partition }))
+    checkOptions('consumer.committedOffsets', { places }, { places: list(optionsIn(partitionRules)) })
+    checkOptions('consumer.committedOffsets', options, committedRules)
     const requireStable = options?.requireStable === false ? false : 'whereSupported'
     const found = await fetchGroupOffsets(this.#cluster, {
       groupId,
-      partitions,
+      partitions: places,
       requireStable,
       retryUnstable: true,
       ...callSettings(options)
@@ -237,6 +256,7 @@ export class Consumer implements AsyncDisposable {
     const change = this.#changes.then(async () => {
       if (this.#isClosed) throw closedError()
       checkAssignments(assignments, this.#options.groupId)
+      checkOptions('an assignment', options, callRules)
       const closing = this.#closing.signal
       const signal = options?.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
       const ask = { deadlineMs: options?.deadlineMs ?? callDeadlineMs, signal }

@@ -233,7 +233,9 @@ export class Accumulator {
     const bytesMax = this.options.requestBytesMax - requestOverheadBytes
     if (bytes > bytesMax) {
       const what = `A record for partition ${queue.partition} of topic ${queue.topic} takes ${bytes} bytes`
-      throw new KafkaError('RECORD_TOO_LARGE', `${what}, more than the ${bytesMax} that requestBytesMax allows.`)
+      throw new KafkaError('RECORD_TOO_LARGE', `${what}, more than the ${bytesMax} that requestBytesMax allows.`, {
+        nextStep: 'Make the record smaller, or raise requestBytesMax, and max.message.bytes of the topic with it.'
+      })
     }
     const large = this.openBatch(queue, bytes)
     large.builder!.append(key, value, headers, timestamp)

@@ -4,7 +4,7 @@ export type { CheckedProducerOptions, ProducerMessage, ProducerOptions, RecordMe
 export type { PartitionQueue, ProducerIdentity } from './partition_queue.ts'
 export type { Partitioner } from './partitioner.ts'
 export { Producer } from './producer.ts'
-export type { WaitOptions } from './producer.ts'
+export type { WaitOptions } from '../call.ts'
 export { RecordStream } from './record_stream.ts'
 export type { WriteContext } from './sender.ts'
 export { TopicRoutes } from './topic_routes.ts'

@@ -101,6 +101,13 @@ export function toBytes(text: Uint8Array | string | null | undefined, what = 'ke
   return bytes
 }
 
+/** Throws KafkaError INVALID_OPTION. */
+export function mustBeMessage(given: unknown): void {
+  if (typeof given === 'object' && given !== null) return
+  const message = `A record is ${show(given, false)}, but must be an object with topic and value.`
+  throw new KafkaError('INVALID_OPTION', message)
+}
+
 /** Types are forgotten where a program is not checked by TypeScript, and other objects would be written as zeros. */
 export function mustBeBytes(bytes: Uint8Array | null, what: string): void {
   if (bytes === null || bytes instanceof Uint8Array) return
@@ -111,13 +118,20 @@ export function wrongField(what: string, value: unknown, allowed: string): Kafka
   return new KafkaError('INVALID_OPTION', `The ${what} of a record is ${show(value, false)}, but must be ${allowed}.`)
 }
 
+// A string would fall apart into letters.
+function isPair(header: unknown): header is readonly [string, Uint8Array | string | null] {
+  return Array.isArray(header) && header.length === 2
+}
+
 const noHeaders: readonly (readonly [string, Uint8Array | null])[] = Object.freeze([])
 
 /** The headers of a message as the batch takes them; no array is made where there are none. */
 export function toHeaders(headers: ProducerMessage['headers']): readonly (readonly [string, Uint8Array | null])[] {
   if (headers === undefined || headers.length === 0) return noHeaders
   if (!Array.isArray(headers)) throw wrongField('headers', headers, 'an array of pairs of a name and a value')
-  return headers.map(([key, headerValue]: readonly [string, Uint8Array | string | null]) => {
+  return headers.map((header: unknown) => {
+    if (!isPair(header)) throw wrongField('header', header, 'an array of a name and a value')
+    const [key, headerValue] = header
     if (typeof key !== 'string') throw wrongField('name of a header', key, 'a string')
     return [key, toBytes(headerValue, 'header')] as const
   })

@@ -2,6 +2,8 @@
 // repeated on the way. Owns its producer id and epoch, and takes a new epoch where a sequence broke off. acks are always
 // those of all in-sync replicas. KIP-98, KIP-360, KIP-679.
 import { raceAbort } from '../../runtime/index.ts'
+import { checkWaitOptions } from '../call.ts'
+import type { WaitOptions } from '../call.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
@@ -16,11 +18,6 @@ export type { ProducerMessage, ProducerOptions, RecordMetadata } from './options
 
 /** The last epoch that a producer id may have; the next one needs another id. */
 const producerEpochMax = 32_766
-
-export interface WaitOptions {
-  /** Ends the waiting, not the work. */
-  readonly signal?: AbortSignal | undefined
-}
 
 export class Producer {
   private readonly cluster: Cluster
@@ -47,18 +44,29 @@ export class Producer {
    * RECORD_TOO_LARGE, BROKER_ERROR with the broker's code, CLOSED; with the signal's reason when that aborts first.
    */
   send(messages: ProducerMessage | readonly ProducerMessage[], options?: WaitOptions): Promise<RecordMetadata[]> {
+    if (options !== undefined) return this.sendUntil(messages, options)
     if (this.closed !== undefined) return Promise.reject(closedError())
-    if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason)
-    return raceAbort(this.stream.send(isList(messages) ? messages : [messages]), options?.signal)
+    return this.stream.send(isList(messages) ? messages : [messages])
+  }
+
+  private async sendUntil(
+    messages: ProducerMessage | readonly ProducerMessage[],
+    options: WaitOptions
+  ): Promise<RecordMetadata[]> {
+    checkWaitOptions('producer.send', options)
+    options.signal?.throwIfAborted()
+    return raceAbort(this.send(messages), options.signal)
   }
 
   /** Sends at once what is waiting, and resolves when all that was sent before is settled, whatever became of it. */
-  flush(options?: WaitOptions): Promise<void> {
+  async flush(options?: WaitOptions): Promise<void> {
+    checkWaitOptions('producer.flush', options)
     return raceAbort(this.stream.flush(), options?.signal)
   }
 
   /** Delivers what was sent and ends; when the signal aborts, what is not delivered is given up. */
-  close(options?: WaitOptions): Promise<void> {
+  async close(options?: WaitOptions): Promise<void> {
+    checkWaitOptions('producer.close', options)
     this.closed ??= this.end(options?.signal)
     return this.closed
   }

@@ -6,10 +6,11 @@ import { deferred } from '../../runtime/index.ts'
 import type { Deferred } from '../../runtime/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
+import { show } from '../options.ts'
 import { Accumulator } from './accumulator.ts'
 import { SendCall } from './batch.ts'
 import { poolOf } from './buffer_pool.ts'
-import { mustBeBytes, toBytes, toHeaders, wrongField } from './options.ts'
+import { mustBeBytes, mustBeMessage, toBytes, toHeaders, wrongField } from './options.ts'
 import type { CheckedProducerOptions, ProducerMessage, RecordMetadata } from './options.ts'
 import { keyPartitioner, StickyPartition } from './partitioner.ts'
 import type { Partitioner } from './partitioner.ts'
@@ -205,7 +206,9 @@ export class RecordStream {
     const { topic, partitionCount, sticky } = entry
     const chosen = partition ?? this.partitioner(topic, key, partitionCount)
     if (chosen !== undefined) {
-      if (!Number.isInteger(chosen) || chosen < 0) throw badPartition(topic, chosen)
+      // One that was named may have been added just now; the partitioner was told how many there are.
+      const isBeyond = partition === undefined && chosen >= partitionCount
+      if (!Number.isInteger(chosen) || chosen < 0 || isBeyond) throw badPartition(topic, chosen, partitionCount)
       return this.accumulator.queue(topic, chosen)
     }
     const queue = this.accumulator.queue(topic, sticky.choose(partitionCount, this.random))
@@ -317,8 +320,9 @@ export class RecordStream {
     while (waiting.next < messages.length) {
       if (this.accumulator.isFull) return false
       const message = messages[waiting.next++]!
-      const { topic, partition, timestamp = nowMs } = message
       try {
+        mustBeMessage(message)
+        const { topic, partition, timestamp = nowMs } = message
         const headers = toHeaders(message.headers)
         const key = toBytes(message.key)
         if (message.value === undefined) throw wrongField('value', undefined, 'a string, a Uint8Array or null')
@@ -337,7 +341,10 @@ export class RecordStream {
 
 function asKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error
-  return new KafkaError('INVALID_STATE', 'A record could not be taken.', { cause: error, abortable: true })
+  const reason = error instanceof Error ? error.message : String(error)
+  const nextStep = 'Correct what threw this, such as the partitioner.'
+  const details = { cause: error, abortable: true, nextStep }
+  return new KafkaError('INVALID_STATE', `A record could not be taken: ${reason}.`, details)
 }
 
 function overfull(): KafkaError {
@@ -350,6 +357,7 @@ function badTimestamp(topic: string, timestamp: number): KafkaError {
   return new KafkaError('INVALID_OPTION', message)
 }
 
-function badPartition(topic: string, partition: number): KafkaError {
-  return new KafkaError('INVALID_OPTION', `${partition} is not a partition of topic ${topic}.`)
+function badPartition(topic: string, partition: unknown, partitionCount: number): KafkaError {
+  const message = `${show(partition, false)} is not a partition of topic ${topic}, which has ${partitionCount}.`
+  return new KafkaError('INVALID_OPTION', message)
 }

@@ -484,5 +484,6 @@ function expiredError(batch: ProducerBatch, deliveryTimeoutMs: number, cause: Ka
 function missingError(queue: PartitionQueue, partitions: number | undefined): KafkaError {
   const has = partitions === undefined ? 'it is not there' : `the topic has ${partitions} partitions`
   const message = `Records for partition ${queue.partition} of topic ${queue.topic} cannot be delivered: ${has}.`
-  return new KafkaError('BROKER_ERROR', message, { kafkaCode: 3, nextStep: 'Create it, or check the name.' })
+  const nextStep = 'Correct the partition, or add partitions to the topic.'
+  return new KafkaError('BROKER_ERROR', message, { kafkaCode: 3, nextStep })
 }

@@ -152,9 +152,8 @@ function closedError(): KafkaError {
   return new KafkaError('CLOSED', 'The producer is closed.')
 }
 
-export function unknownTopic(topic: string, partition?: number): KafkaError {
-  const where = partition === undefined ? `Topic ${topic}` : `Partition ${partition} of topic ${topic}`
-  return new KafkaError('BROKER_ERROR', `${where} is not there, or the principal may not see it.`, {
+function unknownTopic(topic: string): KafkaError {
+  return new KafkaError('BROKER_ERROR', `Topic ${topic} is not there, or the principal may not see it.`, {
     kafkaCode: 3,
     retriable: true,
     nextStep: 'Create it, or check the name.'

@@ -501,6 +501,33 @@ describe('a consumer does what it is told', () => {
       expect(error).toMatchObject({ code: 'INVALID_OPTION' })
       expect(error.reason).toContain(reason)
     }
+    // As a program without types may call it.
+    const loose: { [Name in 'assign' | 'poll' | 'seek']: (...given: unknown[]) => unknown } = Object.assign(
+      Object.create(null),
+      {
+        assign: consumer.assign.bind(consumer),
+        poll: consumer.poll.bind(consumer),
+        seek: consumer.seek.bind(consumer)
+      }
+    )
+    const place = { topic: 't', partition: 0 }
+    for (const [call, reason] of [
+      [() => loose.assign(), 'undefined, but must be an array'],
+      [() => loose.assign([null]), 'must be an object, not null'],
+      [() => loose.assign([{ ...place, offset: 4n, position: 0n }]), 'offset (given as 4n) is not an option'],
+      [() => loose.assign([{ ...place, position: 0 }]), 'position is 0, but must be a bigint'],
+      [() => loose.assign([{ ...place, position: 0n, topicId: 'x' }]), 'the 22 characters'],
+      [() => loose.assign([], { timeoutMs: 5 }), 'timeoutMs'],
+      [() => loose.poll({ waitMs: '5' }), 'waitMs is "5"'],
+      [() => loose.poll({ signal: 'now' }), 'signal is "now"'],
+      [() => loose.poll({ timeoutMs: 5 }), 'timeoutMs'],
+      [() => loose.seek('t', 0, 'start'), 'position is "start"'],
+      [() => loose.seek('t', 0, 0n, { deadlineMs: 0 }), 'deadlineMs is 0']
+    ] as const) {
+      const error = await refusalOf(Promise.resolve(call()))
+      expect(error).toMatchObject({ code: 'INVALID_OPTION' })
+      expect(error.reason).toContain(reason)
+    }
     const twice = { topic: 't', partition: 0, position: 0n }
     expect((await refusalOf(consumer.assign([twice, twice]))).reason).toContain('t:0 is given twice')
     expect(await refusalOf(consumer.commitOffsets([]))).toMatchObject({ code: 'INVALID_STATE' })

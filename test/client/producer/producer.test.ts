@@ -18,6 +18,10 @@ function messages(count: number, bytes = 10, topic = 'a'): ProducerMessage[] {
   return Array.from({ length: count }, (_, n) => ({ topic, partition: 0, value: String(n).padEnd(bytes, '.') }))
 }
 
+function throwing(): never {
+  throw new Error('no luck')
+}
+
 async function failure(work: Promise<unknown>): Promise<KafkaError> {
   const error: unknown = await work.catch((reason: unknown) => reason)
   if (error instanceof KafkaError) return error
@@ -68,6 +72,7 @@ describe('gathering', () => {
     const error = await failure(time.run(producer.send({ topic: 'a', partition: 0, value: 'x'.repeat(5_000) })))
     expect(error.code).toBe('RECORD_TOO_LARGE')
     expect(error.message).toContain('topic a')
+    expect(error.nextStep).toContain('requestBytesMax')
     await time.run(producer.send({ topic: 'a', partition: 0, value: 'after' }))
     expect(cluster.partition('a', 0).values.at(-1)).toBe('after')
   })
@@ -170,6 +175,35 @@ describe('failing', () => {
     const error = await failure(time.run(producer.send({ topic: 'a', partition: 7, value: 'v' })))
     expect(error.message).toContain('partition 7 of topic a')
     expect(error.message).toContain('3 partitions')
+    expect(error.nextStep).toContain('add partitions')
+    await time.run(producer.send(messages(1)))
+  })
+
+  test.each([
+    [() => 3, 'INVALID_OPTION', '3 is not a partition of topic a, which has 3'],
+    [() => -1, 'INVALID_OPTION', '-1 is not a partition of topic a, which has 3'],
+    [throwing, 'INVALID_STATE', 'no luck']
+  ])('a partitioner that answers nonsense or throws is told at once (%#)', async (partitioner, code, reason) => {
+    const { time, producer } = world({ partitioner })
+    const before = time.runtime.monotonicMs()
+    const error = await failure(time.run(producer.send({ topic: 'a', value: 'v' })))
+    expect(error).toMatchObject({ code, reason: expect.stringContaining(reason) })
+    expect(time.runtime.monotonicMs() - before).toBeLessThan(1_000)
+    await time.run(producer.send(messages(1)))
+  })
+
+  test('calls with options that make no sense are refused by name', async () => {
+    const { time, producer } = world()
+    for (const [options, named] of [
+      [{ timeoutMs: 5 }, 'timeoutMs'],
+      [{ signal: 'now' }, 'signal is "now"']
+    ] as const) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program without types may call it
+      const wrong = options as never
+      for (const call of [producer.send(messages(1), wrong), producer.flush(wrong), producer.close(wrong)]) {
+        expect(await failure(call)).toMatchObject({ code: 'INVALID_OPTION', reason: expect.stringContaining(named) })
+      }
+    }
     await time.run(producer.send(messages(1)))
   })
 
@@ -195,6 +229,12 @@ describe('failing', () => {
     ],
     [{ topic: 'a', value: 'v', headers: [[5, 'x']] }, /name of a header of a record is 5/],
     [{ topic: 'a', value: 'v', headers: [['n', 5]] }, /header of a record is 5/],
+    [{ topic: 'a', value: 'v', headers: ['ab'] }, /header of a record is "ab", but must be an array of a name and/],
+    [{ topic: 'a', value: 'v', headers: [7] }, /header of a record is 7/],
+    [{ topic: 'a', value: 'v', headers: [['n']] }, /header of a record is an array of 1/],
+    [null, /record is null, but must be an object with topic and value/],
+    ['a', /record is "a", but must be an object/],
+    [[undefined], /record is undefined/],
     [{ value: 'v' }, /topic of a record is undefined/]
   ])('what is no record is refused with what was meant: %j', async (given, reason) => {
     const { time, cluster, producer } = world()
