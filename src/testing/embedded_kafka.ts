@@ -23,6 +23,8 @@ import { coordinators } from './coordinators.ts'
 import type { TransactionControls } from './transaction/controls.ts'
 import type { PartitionLog } from './log/partition_log.ts'
 import { Refusal } from './log/refusal.ts'
+import { Credentials } from './sasl/credentials.ts'
+import type { SaslOptions } from './sasl/credentials.ts'
 
 export interface EmbeddedKafkaOptions {
   /** How many brokers; their ids are 1, 2, and so on. Default 1. */
@@ -47,6 +49,11 @@ export interface EmbeddedKafkaOptions {
    * written when the cluster is closed, and by `save`. Default: nothing is kept.
    */
   readonly dataFolder?: string
+  /**
+   * Users, who then have to log in by SASL (SASL_PLAINTEXT) before anything else is answered. Default: everybody may do
+   * everything.
+   */
+  readonly sasl?: SaslOptions
   /** Settings of brokers by Kafka's names. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -67,7 +74,8 @@ export class EmbeddedKafka implements AsyncDisposable {
     const clusterId = Buffer.from(runtime.randomBytes(16)).toString('base64url')
     const settings = new Settings({ ...settingsFor(brokerCount), ...options.config })
     const features = new Features({ 'transaction.version': options.transactionVersion ?? 2 })
-    this.cluster = new Cluster({ runtime, clusterId, settings, features })
+    const credentials = new Credentials(options.sasl, (length) => runtime.randomBytes(length))
+    this.cluster = new Cluster({ runtime, clusterId, settings, features, credentials })
     this.cluster.replication.delayMs = options.replicationDelayMs ?? 0
     const { dataFolder } = options
     this.#data = dataFolder === undefined ? undefined : new DataFolder(runtime.files, dataFolder)

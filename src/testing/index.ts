@@ -12,6 +12,7 @@ export type {
 export type { PartitionLog } from './log/partition_log.ts'
 export type { TransactionControls } from './transaction/controls.ts'
 export type { Marker, MarkerControl, MarkerFate, MarkerRule } from './transaction/marker_control.ts'
+export type { SaslMechanism, SaslOptions } from './sasl/credentials.ts'
 export { transactionLog } from './transaction/transaction_log.ts'
 export type { TransactionEntry } from './transaction/entry.ts'
 export { Chance } from './simulation/chance.ts'

@@ -6,10 +6,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SaslOptions } from 'kafka-once/testing'
 import {
   dataFolderOf,
   loggingOption,
   loggingProperties,
+  mechanismsOf,
   metaProperties,
   needsZooKeeper,
   serverProperties,
@@ -22,6 +24,7 @@ import { classPath, findJars, javaCommand } from './jars.ts'
 import type { KafkaJars, KafkaVersion } from './jars.ts'
 import { releasePort, reservePort } from './ports.ts'
 import { askBroker } from './probe.ts'
+import { setScramPasswords } from './scram_passwords.ts'
 import { clearLeftovers, startServer } from './processes.ts'
 import type { Server } from './processes.ts'
 import { classArchive, formattedFolder } from './warm_start.ts'
@@ -42,6 +45,8 @@ export interface BrokerOptions {
   readonly dataFolder?: string
   /** `host:port` per node that clients are sent to in its stead (a proxy's). */
   readonly advertised?: readonly string[]
+  /** Users, who have to log in by SASL_PLAINTEXT. Not before Kafka 3.9. */
+  readonly sasl?: SaslOptions
   /** All of the JVM's compilers: slower to start, faster in the long run. For benchmarks. */
   readonly longLived?: boolean
   readonly startTimeoutMs?: number
@@ -102,6 +107,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
   if (!needsZooKeeper(jars.version)) await format(jars, layout, transactionVersion)
   const broker = new JarBroker(jars, layout, options, archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`])
   await startOrDispose(broker)
+  const { sasl } = options
+  if (sasl !== undefined) await setScramPasswords(broker.internalAddress, sasl, mechanismsOf(sasl))
   return broker
 }
 
@@ -147,7 +154,8 @@ async function layOut(jars: KafkaJars, options: BrokerOptions): Promise<Layout> 
   }
   const zookeeperPort = needsZooKeeper(jars.version) ? await reservePort() : undefined
   const temporary = options.dataFolder === undefined
-  return { version: jars.version, folder, temporary, nodes, zookeeperPort, config: options.config ?? {} }
+  const { config = {}, sasl } = options
+  return { version: jars.version, folder, temporary, nodes, zookeeperPort, config, sasl }
 }
 
 /** Gives each node the formatted log folder that StorageTool would make, unless it has one. */
@@ -194,6 +202,11 @@ class JarBroker implements TestBroker {
 
   pid(node = 1): number {
     return this.#running(node).pid
+  }
+
+  /** Where the first node listens for other nodes, who need no login. */
+  get internalAddress(): string {
+    return `127.0.0.1:${this.#nodeConfig(1).internalPort}`
   }
 
   async kill(node?: number): Promise<void> {
@@ -325,7 +338,9 @@ class JarBroker implements TestBroker {
         this.#startNode(id)
       }
       try {
-        const { nodes } = await askBroker(`127.0.0.1:${node.clientPort}`, { timeoutMs: 2000 })
+        // The clients' listener tells nothing to who is not logged in.
+        const port = this.#layout.sasl === undefined ? node.clientPort : node.internalPort
+        const { nodes } = await askBroker(`127.0.0.1:${port}`, { timeoutMs: 2000 })
         const missing = this.#runningIds().filter((wanted) => !nodes.some((seen) => seen.id === wanted))
         if (missing.length === 0) return
         last = `node ${id} does not see ${missing.join(', ')}`

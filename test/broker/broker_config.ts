@@ -2,6 +2,7 @@
 // Three listeners each: clients' (which may be advertised under a proxy's address), the brokers' own, so that a proxy's
 // faults never touch replication or transaction markers, and the controller's.
 import { join } from 'node:path'
+import type { SaslMechanism, SaslOptions } from 'kafka-once/testing'
 import type { KafkaVersion } from './jars.ts'
 
 export interface NodeConfig {
@@ -19,6 +20,8 @@ export interface ClusterConfig {
   readonly version: KafkaVersion
   readonly nodes: readonly NodeConfig[]
   readonly zookeeperPort: number | undefined
+  /** Users of the clients' listener, which then speaks SASL_PLAINTEXT. */
+  readonly sasl?: SaslOptions | undefined
   /** Settings of the test, which win over all others. */
   readonly config: Readonly<Record<string, string>>
 }
@@ -55,6 +58,7 @@ export function serverProperties(cluster: ClusterConfig, node: NodeConfig): stri
   const settings = {
     ...listenerSettings(cluster, node),
     ...replicationSettings(cluster),
+    ...saslSettings(cluster.sasl),
     'log.dirs': dataFolderOf(node),
     'group.initial.rebalance.delay.ms': '0',
     'auto.create.topics.enable': 'false',
@@ -89,8 +93,36 @@ function listenerSettings(cluster: ClusterConfig, node: NodeConfig): Record<stri
     'controller.quorum.voters': voters.join(','),
     'controller.listener.names': 'CONTROLLER',
     listeners: `${client},${internal},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT'
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:${clientProtocol(cluster)},INTERNAL:PLAINTEXT`
   }
+}
+
+function clientProtocol({ sasl }: ClusterConfig): string {
+  return sasl === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT'
+}
+
+/** Logins of the clients' listener. Passwords for SCRAM are no setting: they are set when the broker runs. */
+function saslSettings(sasl: SaslOptions | undefined): Record<string, string> {
+  if (sasl === undefined) return {}
+  const listener = 'listener.name.plaintext'
+  const users = Object.entries(sasl.users).map(([user, password]) => `"user_${user}"="${password}"`)
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+  return {
+    [`${listener}.sasl.enabled.mechanisms`]: mechanismsOf(sasl).join(','),
+    [`${listener}.plain.sasl.jaas.config`]: [
+      'org.apache.kafka.common.security.plain.PlainLoginModule required',
+      ...users
+    ]
+      .join(' ')
+      .concat(';'),
+    [`${listener}.scram-sha-256.sasl.jaas.config`]: scram,
+    [`${listener}.scram-sha-512.sasl.jaas.config`]: scram
+  }
+}
+
+/** All that there are, unless the test says otherwise. */
+export function mechanismsOf(sasl: SaslOptions): readonly SaslMechanism[] {
+  return sasl.mechanisms ?? ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
 }
 
 function replicationSettings(cluster: ClusterConfig): Record<string, string> {

@@ -106,10 +106,15 @@ export async function leaveTransaction(bootstrap: string, options: LeaveTransact
   }
 }
 
-/** What kcat reads with read_committed, by partition, then offset. */
-export async function readWithKcat(bootstrap: string, topic: string): Promise<PeerRecord[]> {
-  const settings = ['-X', 'isolation.level=read_committed', '-X', 'auto.offset.reset=earliest']
-  const args = ['-C', '-q', '-e', '-o', 'beginning', '-b', bootstrap, '-t', topic, ...settings]
+/** What kcat reads with read_committed, by partition, then offset. `more` are librdkafka's settings, as name=value. */
+export async function readWithKcat(
+  bootstrap: string,
+  topic: string,
+  more: readonly string[] = []
+): Promise<PeerRecord[]> {
+  const settings = ['isolation.level=read_committed', 'auto.offset.reset=earliest', ...more]
+  const options = settings.flatMap((one) => ['-X', one])
+  const args = ['-C', '-q', '-e', '-o', 'beginning', '-b', bootstrap, '-t', topic, ...options]
   const printed = await outputOf('kcat', [...args, '-f', '%p %o %K %S\n%k%s\n'])
   return inOrder(parseKcat(printed))
 }

@@ -13,7 +13,7 @@ import { handler } from './handler.ts'
 /** As Kafka requires of a client's name and version. KIP-511. */
 const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
 
-export const apiVersions = handler('ApiVersions', (request, { broker, version }) => {
+export const apiVersions = handler('ApiVersions', (request, { broker, connection, version }) => {
   if (version >= 3) {
     const { clientSoftwareName, clientSoftwareVersion } = request
     if (!softwareName.test(clientSoftwareName) || !softwareName.test(clientSoftwareVersion)) {
@@ -28,6 +28,7 @@ export const apiVersions = handler('ApiVersions', (request, { broker, version })
       return { errorCode: errorCode.REBOOTSTRAP_REQUIRED, apiKeys: [] }
     }
   }
+  connection.session.versionsTold()
   const isUnstableOffered = cluster.settings.boolean('unstable.api.versions.enable')
   const apiKeys = [...broker.handlers.values()].map(({ key, versions, latestStableVersion }) => ({
     apiKey: key,

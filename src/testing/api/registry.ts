@@ -5,6 +5,7 @@ import { listOffsets } from './02_list_offsets.ts'
 import { metadata } from './03_metadata.ts'
 import { produce } from './00_produce.ts'
 import { findCoordinator } from './10_find_coordinator.ts'
+import { saslHandshake } from './17_sasl_handshake.ts'
 import { apiVersions } from './18_api_versions.ts'
 import { createTopics } from './19_create_topics.ts'
 import { deleteTopics } from './20_delete_topics.ts'
@@ -19,8 +20,11 @@ import { describeConfigs } from './32_describe_configs.ts'
 import { alterConfigs } from './33_alter_configs.ts'
 import { describeLogDirs } from './35_describe_log_dirs.ts'
 import { createPartitions } from './37_create_partitions.ts'
+import { saslAuthenticate } from './36_sasl_authenticate.ts'
 import { electLeaders } from './43_elect_leaders.ts'
 import { incrementalAlterConfigs } from './44_incremental_alter_configs.ts'
+import { describeUserScramCredentials } from './50_describe_user_scram_credentials.ts'
+import { alterUserScramCredentials } from './51_alter_user_scram_credentials.ts'
 import { updateFeatures } from './57_update_features.ts'
 import { describeCluster } from './60_describe_cluster.ts'
 import { describeProducers } from './61_describe_producers.ts'
@@ -37,6 +41,7 @@ const all: readonly ApiHandler[] = [
   listOffsets,
   metadata,
   findCoordinator,
+  saslHandshake,
   apiVersions,
   createTopics,
   deleteTopics,
@@ -50,9 +55,12 @@ const all: readonly ApiHandler[] = [
   describeConfigs,
   alterConfigs,
   describeLogDirs,
+  saslAuthenticate,
   createPartitions,
   electLeaders,
   incrementalAlterConfigs,
+  describeUserScramCredentials,
+  alterUserScramCredentials,
   updateFeatures,
   describeCluster,
   describeProducers,

@@ -7,6 +7,7 @@ import type { Uuid } from '../../protocol/index.ts'
 import type { ServerRuntime } from '../../runtime/index.ts'
 import { PartitionLog } from '../log/partition_log.ts'
 import { Refusal } from '../log/refusal.ts'
+import type { Credentials } from '../sasl/credentials.ts'
 import { TransactionControls } from '../transaction/controls.ts'
 import type { Broker } from './broker.ts'
 import type { Features } from './features.ts'
@@ -38,6 +39,7 @@ export interface ClusterOptions {
   readonly clusterId: string
   readonly settings: Settings
   readonly features: Features
+  readonly credentials: Credentials
 }
 
 export interface NewTopic {
@@ -60,6 +62,8 @@ export class Cluster {
   clusterId: string
   readonly settings: Settings
   readonly features: Features
+  /** Who may come in. */
+  readonly credentials: Credentials
   readonly nodes = new Map<number, ClusterNode>()
   readonly topics = new Map<string, Topic>()
   readonly replication = new Replication(this)
@@ -74,6 +78,7 @@ export class Cluster {
     this.clusterId = options.clusterId
     this.settings = options.settings
     this.features = options.features
+    this.credentials = options.credentials
   }
 
   /** The node that answers as controller: the first that is alive. */

@@ -15,6 +15,7 @@ import {
 import type { ApiName, DecodedRequest, EncodableResponseOf, RequestPrefix } from '../../protocol/index.ts'
 import type { Socket, SocketHandler } from '../../runtime/index.ts'
 import type { ApiHandler, RequestContext } from '../api/handler.ts'
+import { SaslSession } from '../sasl/session.ts'
 import type { Broker } from './broker.ts'
 import type { Control } from './controls.ts'
 
@@ -27,13 +28,9 @@ const prefixBytes = 8
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- any response at all
 type AnyBody = EncodableResponseOf<ApiName>
 
-/** Who speaks, for those who check it. */
-export const anonymousPrincipal = 'User:ANONYMOUS'
-
 export class Connection implements SocketHandler {
   readonly broker: Broker
-  /** Set by SASL. */
-  principal: string = anonymousPrincipal
+  readonly session: SaslSession
   readonly #socket: Socket
   readonly #splitter = new FrameSplitter()
   readonly #onEnd: () => void
@@ -42,10 +39,13 @@ export class Connection implements SocketHandler {
   #isServing = false
   /** The socket has not taken the last response yet. */
   #isFull = false
+  /** Nothing more is read, and what is sent next is the last. */
+  #isEnding = false
   #isOpen = true
 
   constructor(broker: Broker, socket: Socket, onEnd: () => void) {
     this.broker = broker
+    this.session = new SaslSession(broker.cluster)
     this.#socket = socket
     this.#onEnd = onEnd
   }
@@ -89,8 +89,16 @@ export class Connection implements SocketHandler {
     this.#socket.destroy()
   }
 
+  /** Ends the connection, after `answer` where there is one. Strangers are kept waiting for that, as Kafka does it. */
+  async lastAnswer<T>(answer: T): Promise<T> {
+    this.#isEnding = true
+    await this.broker.sleep(this.broker.cluster.settings.number('connection.failed.authentication.delay.ms'))
+    if (answer === undefined) this.close()
+    return answer
+  }
+
   #serveWaiting(): void {
-    while (this.#isOpen && !this.#isServing && !this.#isFull && !this.broker.isPaused) {
+    while (this.#isOpen && !this.#isEnding && !this.#isServing && !this.#isFull && !this.broker.isPaused) {
       const frame = this.#waiting.shift()
       if (frame === undefined) return
       this.#serve(frame)
@@ -98,10 +106,13 @@ export class Connection implements SocketHandler {
   }
 
   #serve(frame: Uint8Array): void {
+    if (this.session.takesBareToken) return this.#takeBareToken(frame)
     const prefix = readPrefix(frame)
     const handler = prefix === undefined ? undefined : this.broker.handlers.get(prefix.apiKey)
     if (prefix === undefined || handler === undefined) return this.close()
     const { version } = prefix
+    const admission = this.session.admit(prefix.apiKey)
+    if (admission === 'cut') return this.close()
     if (version < handler.versions[0] || version > this.#lastVersion(handler)) return this.#refuseVersion(prefix)
     let request: DecodedRequest
     try {
@@ -110,6 +121,7 @@ export class Connection implements SocketHandler {
       if (!(error instanceof ProtocolError)) throw error
       return this.close()
     }
+    if (admission === 'refuse') return void this.#refuseAmongTokens(request)
     const control = this.broker.controls.take(request.api, this.broker.id)
     if (control === undefined) return this.#answer(handler, request)
     this.#isServing = true
@@ -128,6 +140,25 @@ export class Connection implements SocketHandler {
     const [minVersion, maxVersion] = versions
     const body = { errorCode: errorCode.UNSUPPORTED_VERSION, apiKeys: [{ apiKey, minVersion, maxVersion }] }
     this.#send('ApiVersions', 0, correlationId, body)
+  }
+
+  /** Tokens of SASL before KIP-152: frames that are no requests, and neither are the answers. */
+  #takeBareToken(frame: Uint8Array): void {
+    const answer = this.session.bareToken(frame)
+    if (answer === undefined) return void this.lastAnswer(undefined)
+    const size = new Uint8Array(4)
+    new DataView(size.buffer).setInt32(0, answer.length)
+    this.#write([size, answer])
+  }
+
+  /** A request that comes in the midst of tokens. Only those that clients send there are answered. */
+  async #refuseAmongTokens(request: DecodedRequest): Promise<void> {
+    const code = errorCode.ILLEGAL_SASL_STATE
+    if (request.api === 'ApiVersions') {
+      this.#reply(request, await this.lastAnswer({ errorCode: code, apiKeys: [] }))
+    } else if (request.api === 'SaslHandshake') {
+      this.#reply(request, await this.lastAnswer({ errorCode: code, mechanisms: [] }))
+    } else await this.lastAnswer(undefined)
   }
 
   #answer(handler: ApiHandler, request: DecodedRequest): void {
@@ -160,8 +191,13 @@ export class Connection implements SocketHandler {
   }
 
   #send(api: ApiName, version: number, correlationId: number, body: AnyBody): void {
-    if (!this.#isOpen) return
-    if (!this.#socket.write(encodeResponse({ api, version, correlationId, body }))) this.#isFull = true
+    this.#write(encodeResponse({ api, version, correlationId, body }))
+    // A turn later, so that what was written gets out.
+    if (this.#isEnding) this.broker.cluster.runtime.defer(() => this.close())
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    if (this.#isOpen && !this.#socket.write(pieces)) this.#isFull = true
   }
 }
 

@@ -66,6 +66,8 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['compression.lz4.level', 'int', '9', 'dynamic'],
   ['compression.type', 'string', 'producer', 'dynamic'],
   ['compression.zstd.level', 'int', '3', 'dynamic'],
+  ['connection.failed.authentication.delay.ms', 'int', '100', 'fixed'],
+  ['connections.max.reauth.ms', 'long', '0', 'fixed'],
   ['controlled.shutdown.enable', 'boolean', 'true', 'fixed'],
   ['default.replication.factor', 'int', '1', 'fixed'],
   ['delete.topic.enable', 'boolean', 'true', 'fixed'],

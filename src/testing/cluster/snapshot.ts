@@ -7,6 +7,7 @@
 import { crc32c } from '../../protocol/index.ts'
 import { PartitionLog } from '../log/partition_log.ts'
 import type { StoredLog } from '../log/partition_log.ts'
+import type { StoredCredential } from '../sasl/credentials.ts'
 import type { Cluster } from './cluster.ts'
 import { Settings } from './settings.ts'
 import { Partition, Topic } from './topic.ts'
@@ -37,6 +38,8 @@ interface StoredCluster {
   readonly features: Readonly<Record<string, number>>
   /** What was changed while the brokers ran. */
   readonly settings: Readonly<Record<string, string>>
+  /** What administrators have changed; absent in older files. */
+  readonly credentials?: readonly StoredCredential[]
   readonly topics: readonly StoredTopic[]
 }
 
@@ -48,6 +51,7 @@ export function encodeSnapshot(cluster: Cluster): Uint8Array[] {
     nextProducerId: String(cluster.producerIdBlocks.next),
     features: Object.fromEntries(cluster.features.levels()),
     settings: Object.fromEntries(cluster.settings.changedEntries()),
+    credentials: cluster.credentials.store(),
     topics: Array.from(cluster.topics.values(), (topic) => ({
       name: topic.name,
       id: topic.id,
@@ -80,6 +84,7 @@ export function restoreSnapshot(cluster: Cluster, file: Uint8Array): void {
   cluster.producerIdBlocks.skipTo(BigInt(stored.nextProducerId))
   for (const [name, level] of Object.entries(stored.features)) cluster.features.setLevel(name, level)
   for (const [name, value] of Object.entries(stored.settings)) cluster.settings.set(name, value)
+  cluster.credentials.restore(stored.credentials ?? [])
   let at = 0
   for (const one of stored.topics) {
     const topic = new Topic(one.name, one.id, one.isInternal, new Settings(one.settings, cluster.settings))
