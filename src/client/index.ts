@@ -117,6 +117,7 @@ export {
   number,
   oneOf,
   options,
+  show,
   string,
   value,
   withMethods

@@ -10,7 +10,9 @@ import {
   checkCheckpointingOptions,
   checkEnvironmentOptions,
   checkExecuteOptions,
-  checkOperatorOptions
+  checkOperatorOptions,
+  checkSink,
+  checkSource
 } from './options.ts'
 import type {
   CheckedCheckpointing,
@@ -47,8 +49,9 @@ export class StreamExecutionEnvironment {
     return this
   }
 
-  /** Begins a stream. Throws JobError INVALID_JOB where the name is taken. */
+  /** Begins a stream. Throws JobError INVALID_JOB where the name is taken, KafkaError INVALID_OPTION. */
   addSource<T>(source: SourceFunction<T>, options?: OperatorOptions): DataStream<T> {
+    checkSource(source)
     const name = this.#graph.nameOf('source', checkOperatorOptions('addSource', options))
     return new DataStream<T>(this.#graph, this.#graph.add({ kind: 'source', name, source, outputs: [] }, []))
   }
@@ -115,8 +118,9 @@ export class DataStream<T> {
     )
   }
 
-  /** Ends the stream in a sink. Throws JobError INVALID_JOB where the name is taken. */
+  /** Ends the stream in a sink. Throws JobError INVALID_JOB where the name is taken, KafkaError INVALID_OPTION. */
   addSink(sink: SinkFunction<T>, options?: OperatorOptions): void {
+    checkSink(sink)
     const name = this.#graph.nameOf('sink', checkOperatorOptions('addSink', options))
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the stream carries what this sink takes
     const anySink = sink as unknown as SinkFunction<unknown>

@@ -16,11 +16,13 @@ const lastingCodes: ReadonlySet<string> = new Set([
   'SPEAKS_TLS',
   'SPEAKS_HTTP',
   'BROKER_TOO_OLD',
-  'BUFFER_FULL'
+  'BUFFER_FULL',
+  'RECORD_TOO_LARGE'
 ])
 
-/** Kafka's error code PRODUCER_FENCED. */
+/** Kafka's error codes PRODUCER_FENCED and MESSAGE_TOO_LARGE. */
 const producerFenced = 90
+const messageTooLarge = 10
 
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof JobError) return { error: thrown, isFatal: thrown.fatal }
@@ -41,6 +43,15 @@ function kafkaFailure(error: KafkaError): Failure {
     })
     return { error: fenced, isFatal: false }
   }
-  const isFatal = error.fatal || lastingCodes.has(error.code)
+  const isFatal = error.fatal || isLasting(error) || isLastingRecord(error.cause)
   return { error: new JobError('JOB_FAILED', error.message, { fatal: isFatal, cause: error }), isFatal }
+}
+
+function isLasting({ code, kafkaCode }: KafkaError): boolean {
+  return lastingCodes.has(code) || kafkaCode === messageTooLarge
+}
+
+// A transaction is given up because of one record, which the next run would meet again.
+function isLastingRecord(cause: unknown): boolean {
+  return cause instanceof KafkaError && (cause.code === 'INVALID_OPTION' || cause.code === 'RECORD_TOO_LARGE')
 }

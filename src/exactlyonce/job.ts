@@ -171,11 +171,16 @@ class Job implements JobHandle {
     if (checkpointing === undefined) return this.#untilEnd(undefined)
     const { runtime, logger } = environment
     const store = await checkpointing.storage.open({ jobName: this.jobName, runtime, logger })
+    let outcome: JobOutcome
     try {
-      return await this.#untilEnd({ settings: checkpointing, store })
-    } finally {
-      await store.close()
+      outcome = await this.#untilEnd({ settings: checkpointing, store })
+    } catch (error) {
+      // What ended the job is told, not what came of it.
+      await store.close().catch((later: unknown) => logger.debug('The store could not be closed', { error: later }))
+      throw error
     }
+    await store.close()
+    return outcome
   }
 
   async #untilEnd(

@@ -1,10 +1,10 @@
 // The options of jobs, checked when they are given, with their defaults and limits.
 import { checkOptions, integer, oneOf, options, silentLogger, string, value, withMethods } from '../client/index.ts'
-import type { Checked, Logger } from '../client/index.ts'
+import type { Checked, Kafka, Logger } from '../client/index.ts'
 import { nodeRuntime } from '../runtime/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import type { CheckpointStorage } from './checkpoint/storage.ts'
-import type { CheckpointingSettings } from './functions.ts'
+import type { CheckpointingSettings, SinkFunction, SourceFunction } from './functions.ts'
 
 /** What to do when the job fails other than for good. */
 export interface RestartOptions {
@@ -85,8 +85,8 @@ export function checkEnvironmentOptions(given: EnvironmentOptions | undefined): 
   })
 }
 
+const intervalTable = { intervalMs: integer({ min: 1, max: dayMs }) }
 const checkpointingTable = {
-  intervalMs: integer({ min: 1, max: dayMs }),
   storage: withMethods<CheckpointStorage, object>('a checkpoint storage, such as fileCheckpointStorage(folder)', [
     'open'
   ]),
@@ -96,7 +96,8 @@ const checkpointingTable = {
 }
 
 export function checkCheckpointingOptions(intervalMs: number, given: CheckpointingOptions): CheckedCheckpointing {
-  return checkOptions('enableCheckpointing', { ...given, intervalMs }, checkpointingTable)
+  const interval = checkOptions('enableCheckpointing', { intervalMs }, intervalTable)
+  return Object.freeze({ ...checkOptions('enableCheckpointing', given, checkpointingTable), ...interval })
 }
 
 /** The name of an operator, and nothing else so far. */
@@ -111,22 +112,48 @@ export function checkOperatorOptions(what: string, given: OperatorOptions | unde
   return checkOptions(what, given, operatorTable).name
 }
 
+const sourceTable = {
+  source: withMethods<SourceFunction<unknown>, object>('a source, such as new KafkaSource(...)', ['createReader'])
+}
+const sinkTable = {
+  sink: withMethods<SinkFunction<unknown>, object>('a sink, such as new KafkaSink(...)', ['createWriter'])
+}
+
+export function checkSource(source: SourceFunction<unknown>): void {
+  checkOptions('addSource', { source }, sourceTable)
+}
+
+export function checkSink(sink: SinkFunction<never>): void {
+  checkOptions('addSink', { sink }, sinkTable)
+}
+
+/** What sources and sinks take as `kafka`. */
+export const kafkaRule = value(
+  'a Kafka object',
+  (given): given is Kafka =>
+    typeof given === 'object' &&
+    given !== null &&
+    typeof Reflect.get(given, 'cluster') === 'object' &&
+    Reflect.get(given, 'cluster') !== null
+)
+
 export interface ExecuteOptions {
   /** Cancels the job when it aborts. */
   readonly signal?: AbortSignal
 }
 
+const jobNameTable = { jobName: string({ lengthMax: 200 }) }
 const executeTable = {
-  jobName: string({ lengthMax: 200 }),
   signal: value('an AbortSignal', (given): given is AbortSignal => given instanceof AbortSignal, { optional: true })
 }
 
 export function checkExecuteOptions(jobName: string, given: ExecuteOptions | undefined): Checked<typeof executeTable> {
-  return checkOptions('execute', { ...given, jobName }, executeTable)
+  checkOptions('execute', { jobName }, jobNameTable)
+  return checkOptions('execute', given, executeTable)
 }
 
+const directoryTable = { directory: string() }
 const fileStorageTable = {
-  directory: string(),
   lock: oneOf(['pid', 'none'], { default: 'pid' }),
   retainedMax: integer({ min: 1, max: 1000, default: 1 }),
   checkpointBytesMax: integer({ min: 1024, max: 0x7fffffff, default: 256 * 1024 * 1024 })
@@ -147,6 +174,7 @@ export interface FileStorageOptions {
 export function checkFileStorageOptions(
   directory: string,
   given: FileStorageOptions | undefined
-): Checked<typeof fileStorageTable> {
-  return checkOptions('fileCheckpointStorage', { ...given, directory }, fileStorageTable)
+): Checked<typeof fileStorageTable> & Checked<typeof directoryTable> {
+  const where = checkOptions('fileCheckpointStorage', { directory }, directoryTable)
+  return Object.freeze({ ...checkOptions('fileCheckpointStorage', given, fileStorageTable), ...where })
 }

@@ -91,6 +91,7 @@ export class SimpleStringSchema implements DeserializationSchema<string>, Serial
   }
 
   serialize(element: string): Uint8Array {
+    if (typeof element !== 'string') throw new TypeError(`SimpleStringSchema writes strings, not ${typeof element}`)
     return Buffer.from(element, 'utf8')
   }
 }

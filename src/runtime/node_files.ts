@@ -1,13 +1,17 @@
 // Owns files as Node has them, in the few operations from which a crash-safe store can be built. Nothing here retries
 // or hides an error: what can fail, fails with Node's code.
 
-import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Files } from './runtime.ts'
 
 /** The real file system. `mkdir` also makes missing parents and is content with a folder that is there. */
 export const nodeFiles: Files = Object.freeze({
   async mkdir(path, mode) {
-    await mkdir(path, mode === undefined ? { recursive: true } : { recursive: true, mode })
+    if (await isMade(path, mode)) return
+    const parent = dirname(path)
+    if (parent !== path) await nodeFiles.mkdir(parent, mode)
+    if (!(await isMade(path, mode))) throw Object.assign(new Error(`${path} cannot be made`), { code: 'ENOENT' })
   },
 
   list(path) {
@@ -40,6 +44,20 @@ export const nodeFiles: Files = Object.freeze({
     }
   }
 } satisfies Files)
+
+// Node's own way to make parents too never comes to an end where a folder refuses new ones with ENOENT, as /proc does.
+/** False where the parent is missing. */
+async function isMade(path: string, mode: number | undefined): Promise<boolean> {
+  try {
+    await mkdir(path, mode === undefined ? {} : { mode })
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    const there = await stat(path).catch(() => undefined)
+    if (there?.isDirectory() === true) return true
+    throw error
+  }
+}
 
 async function read(path: string, bytesMax: number): Promise<Uint8Array> {
   const handle = await open(path, 'r')

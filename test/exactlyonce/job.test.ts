@@ -413,6 +413,24 @@ describe('a job that fails', () => {
     }
   )
 
+  test('is told with what made it fail, also where its store cannot be closed', async () => {
+    const env = new StreamExecutionEnvironment({ restart: { attemptsMax: 0 } })
+    const memory = memoryCheckpointStorage()
+    env.enableCheckpointing(1000, {
+      storage: {
+        open: async (context) =>
+          Object.assign(await memory.open(context), { close: () => Promise.reject(new Error('unlock')) })
+      }
+    })
+    env
+      .addSource(new NumbersSource())
+      .map(() => {
+        throw new Error('bad luck')
+      })
+      .addSink(new CollectSink())
+    await expect(env.execute('fails')).rejects.toThrow('bad luck')
+  })
+
   test('because a transaction is lost while it runs replays it, and says so', async () => {
     const world = new World()
     let lost = 0

@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { Kafka, silentLogger } from 'kafka-once'
+import { Kafka } from 'kafka-once'
 import type { ProducerMessage } from 'kafka-once'
 import type { StateValue, SubtaskContext, SubtaskEvent } from 'kafka-once/exactlyonce'
-import { nodeRuntime } from 'kafka-once/runtime'
 import type { KafkaSource } from '../../src/exactlyonce/source/kafka_source.ts'
 import type { KafkaSourceReader } from '../../src/exactlyonce/source/source_reader.ts'
+import { subtaskContextOf } from './kit/contexts.ts'
 
 /** A name that no other suite on the broker has. */
 export function uniqueName(what: string): string {
@@ -96,16 +96,8 @@ export class SourceHarness<T> {
   }
 
   #context(subtaskIndex: number, parallelism: number): SubtaskContext {
-    return {
-      jobName: 'test',
-      operatorName: 'source',
-      subtaskIndex,
-      parallelism,
-      runtime: nodeRuntime(),
-      logger: silentLogger,
-      signal: this.#ending.signal,
-      report: (event) => void this.events.push(event)
-    }
+    const report = (event: SubtaskEvent): void => void this.events.push(event)
+    return subtaskContextOf({ operatorName: 'source', subtaskIndex, parallelism, signal: this.#ending.signal, report })
   }
 
   /** Polls all subtasks in turn until so many elements have come; throws where more come. */

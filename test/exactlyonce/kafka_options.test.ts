@@ -1,8 +1,16 @@
 // Sources and sinks refuse what they cannot make sense of when they are built, and say what was meant.
 import { describe, expect, it } from 'vitest'
 import { Kafka } from 'kafka-once'
-import { KafkaSink, KafkaSource, SimpleStringSchema } from 'kafka-once/exactlyonce'
+import {
+  fileCheckpointStorage,
+  KafkaSink,
+  KafkaSource,
+  memoryCheckpointStorage,
+  SimpleStringSchema,
+  StreamExecutionEnvironment
+} from 'kafka-once/exactlyonce'
 import { checkKafkaSourceOptions } from '../../src/exactlyonce/source/kafka_source_options.ts'
+import { topicOf } from '../../src/exactlyonce/sink/topic_of.ts'
 import { sinkSettingsOf } from '../../src/exactlyonce/sink/sink_settings.ts'
 
 const kafka = new Kafka({ brokers: ['127.0.0.1:1'] })
@@ -36,6 +44,7 @@ describe('a Kafka source', () => {
     [{ ...source, offsetCommitMode: 'ON_CHECKPOINTS' }, /groupId is missing/],
     [{ ...source, onBadRecord: 'ignore' }, /onBadRecord/],
     [{ ...source, kafka: {} }, /kafka/],
+    [{ ...source, kafka: { cluster: null } }, /kafka is an object, but must be a Kafka object/],
     [{ ...source, recordsPerPollMax: 0 }, /recordsPerPollMax/]
   ])('refuses contradictory options (%#)', (options, reason) => {
     expect(() => sourceOf(options)).toThrow(reason)
@@ -81,5 +90,64 @@ describe('a Kafka sink', () => {
     expect(sinkSettingsOf(all)).toMatchObject({ prefix: 'job', ledgerTopic: 'b', topics: ['b', 'a'] })
     const named = new KafkaSink<never>({ ...sink, topic: 'c', ledgerTopic: 'ledger' }).options
     expect(sinkSettingsOf([...all, named])).toMatchObject({ ledgerTopic: 'ledger', topics: ['b', 'a', 'c'] })
+  })
+})
+
+describe('a sink that chooses topics', () => {
+  const untied = { kafka, schema, transactionalIdPrefix: 'job', ledgerTopic: 'ledger' }
+
+  it.each([
+    [undefined, /gave no topic/],
+    [5, /gave 5 /],
+    ['', /gave "" /]
+  ])('refuses %j as a topic, at once', (chosen, reason) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program without types may answer it
+    const { options } = new KafkaSink({ ...untied, topicFor: () => chosen as never })
+    expect(() => topicOf(options, 'element')).toThrow(reason)
+  })
+})
+
+describe('a job', () => {
+  // As a program without types may call it.
+  const env: { [name: string]: (...given: unknown[]) => unknown } = new Proxy(
+    {},
+    {
+      get:
+        (_, name) =>
+        (...given: unknown[]) => {
+          const made = new StreamExecutionEnvironment()
+          const method: unknown = Reflect.get(made, name)
+          return typeof method === 'function' ? Reflect.apply(method, made, given) : undefined
+        }
+    }
+  )
+  const storage = memoryCheckpointStorage()
+
+  it.each([
+    ['addSource', [{}], /source is an object, but must be a source, such as new KafkaSource/],
+    ['addSource', [KafkaSource], /source is a function, but must be a source/],
+    ['addSource', [], /source is missing/],
+    ['enableCheckpointing', [], /intervalMs is missing/],
+    ['enableCheckpointing', [1000], /storage is missing/],
+    ['enableCheckpointing', [1000, './checkpoints'], /must be an object, not ".\/checkpoints"/],
+    ['enableCheckpointing', [1000, { storage, intervalMs: 5 }], /intervalMs \(given as 5\) is not an option/],
+    ['execute', ['a', { jobName: 'b' }], /jobName \(given as "b"\) is not an option/],
+    ['execute', [], /jobName is missing/]
+  ])('refuses what makes no sense in %s (%#)', async (name, given, reason) => {
+    await expect((async () => env[name]!(...given))()).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(reason)
+    })
+  })
+
+  it('refuses a sink that is none', () => {
+    const stream = new StreamExecutionEnvironment().addSource(new KafkaSource(source))
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above
+    expect(() => stream.addSink({} as never)).toThrow(/sink is an object, but must be a sink, such as new KafkaSink/)
+  })
+
+  it('refuses a folder that is named twice', () => {
+    const options: object = { directory: './b' }
+    expect(() => fileCheckpointStorage('./a', options)).toThrow(/directory \(given as ".\/b"\) is not an option/)
   })
 })

@@ -1,20 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { silentLogger } from '../../src/client/index.ts'
-import type { SubtaskContext } from '../../src/exactlyonce/functions.ts'
 import { checkDefinition, createOperator, isThenable, perSubtask } from '../../src/exactlyonce/operator.ts'
 import type { OperatorKind } from '../../src/exactlyonce/operator.ts'
-import { nodeRuntime } from '../../src/runtime/index.ts'
+import { subtaskContextOf } from './kit/contexts.ts'
 
-const context: SubtaskContext = {
-  jobName: 'job',
-  operatorName: 'op',
-  subtaskIndex: 0,
-  parallelism: 1,
-  runtime: nodeRuntime(),
-  logger: silentLogger,
-  signal: new AbortController().signal,
-  report: () => undefined
-}
+const context = subtaskContextOf({ operatorName: 'op' })
 
 const run = (kind: OperatorKind, definition: unknown, values: unknown[]): unknown =>
   createOperator(kind, definition, context).process(values)

@@ -54,6 +54,11 @@ describe('SimpleStringSchema', () => {
     expect(() => schema.deserialize(batchOf(notUtf8), 0)).toThrow('The value is not UTF-8')
     expect(() => schema.deserialize(batchOf(null), 0)).toThrow(/no value/)
   })
+
+  it.each([[5], [undefined], [{}]])('writes nothing that is not text, such as %j', (wrong) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program without types may call it
+    expect(() => schema.serialize(wrong as never)).toThrow(/writes strings, not/)
+  })
 })
 
 describe('JsonSchema', () => {

@@ -106,3 +106,10 @@ test('folders are made with their parents, and may be there already', async () =
   expect(statSync(deep).mode & 0o777).toBe(0o700)
   expect(await files.list(deep)).toEqual([])
 })
+
+test('a folder that cannot be made is told at once, and nothing waits for ever', async () => {
+  const file = await put('file', '')
+  await expect(files.mkdir(file)).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(files.mkdir(join(file, 'a', 'b'))).rejects.toMatchObject({ code: 'ENOTDIR' })
+  if (process.platform === 'linux') await expect(files.mkdir('/proc/a/b')).rejects.toMatchObject({ code: 'ENOENT' })
+})

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { Files, ProcessIdentity, Runtime } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
+import { linked, unlessMissing } from './file_calls.ts'
 
 interface LockRecord {
   /** Random: tells this lock from every other. */
@@ -33,13 +34,13 @@ export async function lockFolder(runtime: LockRuntime, folder: string): Promise<
   try {
     if (!(await acquired(runtime, folder, own))) throw held(folder, 'it changes hands all the time.')
   } finally {
-    await removeIfThere(files, own)
+    await unlessMissing(files.remove(own))
   }
   await sweep(runtime, folder)
   return {
     async release() {
       const holder = await readRecord(files, lock)
-      if (holder?.token === token) await removeIfThere(files, lock)
+      if (holder?.token === token) await unlessMissing(files.remove(lock))
     }
   }
 }
@@ -61,7 +62,8 @@ async function sweep(runtime: LockRuntime, folder: string): Promise<void> {
   for (const name of await runtime.files.list(folder)) {
     if (!name.startsWith('lock-')) continue
     const record = await readRecord(runtime.files, join(folder, name)).catch(() => undefined)
-    if (record !== undefined && (await isGone(runtime, record))) await removeIfThere(runtime.files, join(folder, name))
+    if (record !== undefined && (await isGone(runtime, record)))
+      await unlessMissing(runtime.files.remove(join(folder, name)))
   }
 }
 
@@ -90,7 +92,7 @@ async function takeOver(runtime: LockRuntime, folder: string, own: string, deadT
     await files.link(own, replacement)
     await files.rename(replacement, join(folder, lockName))
   }
-  for (const claim of claims) await removeIfThere(files, claim)
+  for (const claim of claims) await unlessMissing(files.remove(claim))
   return isStillDead
 }
 
@@ -129,14 +131,9 @@ async function writeRecord(files: Files, path: string, record: LockRecord): Prom
 
 /** Undefined where there is none. */
 async function readRecord(files: Files, path: string): Promise<LockRecord | undefined> {
-  let text: string
-  try {
-    text = new TextDecoder().decode(await files.read(path, lockBytesMax))
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-  const record = parseRecord(text)
+  const bytes = await unlessMissing(files.read(path, lockBytesMax))
+  if (bytes === undefined) return undefined
+  const record = parseRecord(new TextDecoder().decode(bytes))
   if (record !== undefined) return record
   throw new JobError('CHECKPOINT_STORE_HELD', `The lock file ${path} cannot be understood.`, {
     fatal: true,
@@ -161,27 +158,4 @@ function parseRecord(text: string): LockRecord | undefined {
 
 function property(json: unknown, name: string): unknown {
   return typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined
-}
-
-async function linked(files: Files, from: string, to: string): Promise<boolean> {
-  try {
-    await files.link(from, to)
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
-async function removeIfThere(files: Files, path: string): Promise<void> {
-  try {
-    await files.remove(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-}
-
-/** Node's code of a failed call, such as `ENOENT`. */
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

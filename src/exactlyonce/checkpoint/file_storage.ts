@@ -6,7 +6,8 @@ import type { Files, Runtime } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import { checkFileStorageOptions } from '../options.ts'
 import type { FileStorageOptions } from '../options.ts'
-import { codeOf, lockFolder } from './file_lock.ts'
+import { codeOf, linked, unlessMissing } from './file_calls.ts'
+import { lockFolder } from './file_lock.ts'
 import type { FolderLock } from './file_lock.ts'
 import { BlobCheckpointStore } from './store.ts'
 import type { Blobs } from './store.ts'
@@ -17,6 +18,19 @@ const headBytesMax = 1024
 const temporaryPrefix = 'tmp-'
 /** How a folder that this user cannot have made refuses to be flushed. */
 const othersFolder: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS', 'EINVAL']
+
+const diskFull = 'Make room on the disk; nothing of an earlier checkpoint is lost.'
+const notAllowed = 'Let the user of this process write there, or choose another directory.'
+const inTheWay = 'Something that is no directory has that name: choose another one.'
+const nextSteps: Readonly<Record<string, string>> = {
+  ENOSPC: diskFull,
+  EDQUOT: diskFull,
+  EACCES: notAllowed,
+  EPERM: notAllowed,
+  EROFS: notAllowed,
+  EEXIST: inTheWay,
+  ENOTDIR: inTheWay
+}
 
 /**
  * Keeps the checkpoints of one job as files in `directory`, which is created where it is missing.
@@ -76,7 +90,7 @@ class FileBlobs implements Blobs {
       try {
         await this.#write(temporary, bytes)
         await beforePublish?.()
-        if (!(await this.#link(temporary, join(this.#folder, name)))) return 'taken'
+        if (!(await linked(this.#runtime.files, temporary, join(this.#folder, name)))) return 'taken'
         await this.#runtime.files.syncFolder(this.#folder)
         return 'published'
       } finally {
@@ -116,16 +130,6 @@ class FileBlobs implements Blobs {
     const written = this.#runtime.faultPoint('store.written')
     if (written) await written
   }
-
-  async #link(from: string, to: string): Promise<boolean> {
-    try {
-      await this.#runtime.files.link(from, to)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false
-      throw error
-    }
-  }
 }
 
 /**
@@ -145,24 +149,13 @@ async function syncAncestors(files: Files, folder: string): Promise<void> {
   }
 }
 
-async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 async function ioOf<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
     const code = codeOf(error)
     if (error instanceof JobError || typeof code !== 'string') throw error
-    throw new JobError('CHECKPOINT_STORE', `Could not ${what}: ${code}.`, {
-      nextStep: 'See that the disk has room and that this user may write there.',
-      cause: error
-    })
+    const nextStep = nextSteps[code] ?? 'See that the disk has room and that this user may write there.'
+    throw new JobError('CHECKPOINT_STORE', `Could not ${what}: ${code}.`, { nextStep, cause: error })
   }
 }

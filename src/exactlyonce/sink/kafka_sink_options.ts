@@ -1,6 +1,7 @@
 // What a Kafka sink can be told, with its defaults. Words follow Flink's Semantic.
 import { checkOptions, checkProducerOptions, integer, oneOf, string, value, withMethods } from '../../client/index.ts'
 import type { Checked, Contradiction, Kafka, ProducerOptions } from '../../client/index.ts'
+import { kafkaRule } from '../options.ts'
 import type { SerializationSchema } from '../schemas.ts'
 import { prefixLengthMax, prefixPattern } from './transaction_names.ts'
 
@@ -43,10 +44,7 @@ const isTopicFor = (given: unknown): given is TopicFor => typeof given === 'func
 const isProducerOptions = (given: unknown): given is ProducerOptions => typeof given === 'object' && given !== null
 
 const rules = {
-  kafka: value(
-    'a Kafka object',
-    (given): given is Kafka => typeof given === 'object' && given !== null && 'cluster' in given
-  ),
+  kafka: kafkaRule,
   topic: string({ lengthMax: 249, optional: true }),
   topicFor: value('a function', isTopicFor, { optional: true }),
   schema: withMethods<SerializationSchema<never>, object>('a serialization schema', ['serialize']),

@@ -1,6 +1,7 @@
 // What a Kafka source can be told, with its defaults. Words follow Flink's StartupMode and OffsetCommitMode.
 import { checkOptions, integer, list, oneOf, string, value, withMethods } from '../../client/index.ts'
 import type { Checked, Contradiction, Kafka } from '../../client/index.ts'
+import { kafkaRule } from '../options.ts'
 import type { DeserializationSchema, OnBadRecord } from '../schemas.ts'
 
 /** Offsets by topic and partition. */
@@ -91,10 +92,7 @@ function isOnBadRecord(given: unknown): given is OnBadRecord<unknown> {
 }
 
 const rules = {
-  kafka: value(
-    'a Kafka object',
-    (given): given is Kafka => typeof given === 'object' && given !== null && 'cluster' in given
-  ),
+  kafka: kafkaRule,
   topics: list(string({ lengthMax: 249 }), { optional: true, lengthMin: 1 }),
   topicPattern: value('a regular expression', (given): given is RegExp => given instanceof RegExp, { optional: true }),
   groupId: string({ optional: true }),

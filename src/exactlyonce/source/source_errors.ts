@@ -3,6 +3,8 @@
 import { KafkaError } from '../../client/index.ts'
 import type { ClientErrorCode } from '../../client/index.ts'
 import { JobError } from '../errors.ts'
+import type { StartupMode } from './kafka_source_options.ts'
+import type { OffsetOutside } from './start_offsets.ts'
 import type { KafkaTopicPartition, KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
 
 const nextStep =
@@ -12,6 +14,22 @@ const nextStep =
 export function noSuchPartition({ topic, partition }: KafkaTopicPartition): JobError {
   const message = `startupMode gives an offset of ${topic}-${partition}, which does not exist.`
   return new JobError('INVALID_JOB', message, { fatal: true, nextStep: 'Correct the number of the partition.' })
+}
+
+export function noSuchOffset(outside: OffsetOutside, mode: StartupMode, groupId: string | undefined): JobError {
+  const { topic, partition, offset, startOffset, endOffset } = outside
+  const isGiven =
+    typeof mode === 'object' && 'specificOffsets' in mode && mode.specificOffsets[topic]?.[partition] === offset
+  const whose = isGiven ? 'startupMode gives' : `Group ${groupId ?? ''} has committed`
+  const holds =
+    startOffset === endOffset ? `is empty at ${endOffset}` : `holds offsets ${startOffset} to ${endOffset - 1n}`
+  const message = `${whose} offset ${offset} of ${topic}-${partition}, which ${holds}.`
+  return new JobError(isGiven ? 'INVALID_JOB' : 'SOURCE_LOST', message, {
+    fatal: true,
+    nextStep: isGiven
+      ? 'Correct the offset.'
+      : 'Nothing was skipped. Set the offsets of the group, or choose where to begin by startupMode.'
+  })
 }
 
 export function topicGone({ topic, partition, offset }: RestoredPartition): JobError {
@@ -34,6 +52,6 @@ export function sourceLost(error: unknown, states: Iterable<KafkaTopicPartitionS
   if (!lostCodes.has(error.code)) return undefined
   const positions = [...states].map(({ topic, partition, offset }) => `${topic}-${partition}@${offset + 1n}`)
   const shown = positions.slice(0, 20).join(', ') + (positions.length > 20 ? ', ...' : '')
-  const message = `The log no longer holds what comes next. ${error.message} Positions: ${shown}.`
+  const message = `The log no longer holds what comes next. ${error.reason} Positions: ${shown}.`
   return new JobError('SOURCE_LOST', message, { fatal: true, nextStep, cause: error })
 }

@@ -12,7 +12,7 @@ import type {
   StateValue,
   SubtaskContext
 } from '../functions.ts'
-import type { CheckedKafkaSourceOptions } from './kafka_source_options.ts'
+import type { CheckedKafkaSourceOptions, StartupMode } from './kafka_source_options.ts'
 import { OffsetCommitter } from './offset_committer.ts'
 import type { OffsetToCommit } from './offset_committer.ts'
 import { PartitionDiscoverer } from './partition_discoverer.ts'
@@ -20,8 +20,8 @@ import type { FoundPartition } from './partition_discoverer.ts'
 import { decodePartitions, encodePartitions, partitionKey } from './partition_state.ts'
 import type { KafkaTopicPartitionState, RestoredPartition } from './partition_state.ts'
 import { RecordEmitter } from './record_emitter.ts'
-import { noSuchPartition, sourceLost, topicGone, topicReplaced } from './source_errors.ts'
-import { missingPartition, resolveEndOffsets, resolveStartOffsets } from './start_offsets.ts'
+import { noSuchOffset, noSuchPartition, sourceLost, topicGone, topicReplaced } from './source_errors.ts'
+import { missingPartition, offsetOutside, resolveEndOffsets, resolveStartOffsets } from './start_offsets.ts'
 import type { StartOffsetsOptions } from './start_offsets.ts'
 
 /** Time to find partitions and their offsets at the start, milliseconds. */
@@ -121,7 +121,7 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     const mode = this.restored === undefined ? this.options.startupMode : 'EARLIEST'
     const missing = missingPartition(mode, (one) => this.discoverer.owns(one), found)
     if (missing !== undefined) throw noSuchPartition(missing)
-    const starts = await resolveStartOffsets(this.cluster, mode, unknown, this.askOptions())
+    const starts = await this.resolveStarts(mode, unknown)
     const states = [...(this.restored?.values() ?? []), ...unknown.map((one) => initialState(one, starts))]
     const stops = await this.resolveStops(states)
     for (const state of states) {
@@ -137,6 +137,14 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
     this.nextDiscoveryMs = runtime.monotonicMs() + this.options.discoveryIntervalMs
     this.nextCommitMs = runtime.monotonicMs() + this.options.offsetCommitIntervalMs
     await this.assign([...this.partitions.values()].filter((state) => !this.isFinished(state)))
+  }
+
+  // What is wrong shows before the first checkpoint holds it, so that it can be corrected.
+  private async resolveStarts(mode: StartupMode, partitions: readonly FoundPartition[]): Promise<Map<string, bigint>> {
+    const starts = await resolveStartOffsets(this.cluster, mode, partitions, this.askOptions())
+    const outside = await offsetOutside(this.cluster, mode, partitions, starts, this.askOptions())
+    if (outside !== undefined) throw noSuchOffset(outside, mode, this.options.groupId)
+    return starts
   }
 
   private async resolveStops(states: readonly RestoredPartition[]): Promise<Map<string, bigint> | undefined> {

@@ -52,6 +52,38 @@ export function missingPartition(
     .find((one) => owns(one) && !present.has(partitionKey(one.topic, one.partition)))
 }
 
+/** A start offset that its partition does not hold. */
+export interface OffsetOutside extends KafkaTopicPartition {
+  readonly offset: bigint
+  /** What the partition holds; the end is exclusive. */
+  readonly startOffset: bigint
+  readonly endOffset: bigint
+}
+
+/**
+ * The first start offset that lies outside of its log; undefined where there is none. Only a given offset and one that a
+ * group has committed can: the others were just asked for.
+ */
+export async function offsetOutside(
+  cluster: Cluster,
+  mode: StartupMode,
+  partitions: readonly KafkaTopicPartition[],
+  starts: ReadonlyMap<string, bigint>,
+  options: StartOffsetsOptions
+): Promise<OffsetOutside | undefined> {
+  const mayBeOutside = mode === 'GROUP_OFFSETS' || (typeof mode === 'object' && 'specificOffsets' in mode)
+  if (!mayBeOutside || partitions.length === 0) return undefined
+  const all = { ...options, isolationLevel: 'read_uncommitted' } as const
+  const first = await offsetsAt(cluster, partitions, 'earliest', all)
+  const last = await offsetsAt(cluster, partitions, 'latest', all)
+  for (const { topic, partition } of partitions) {
+    const key = partitionKey(topic, partition)
+    const [offset, startOffset, endOffset] = [starts.get(key)!, first.get(key)!, last.get(key)!]
+    if (offset < startOffset || offset > endOffset) return { topic, partition, offset, startOffset, endOffset }
+  }
+  return undefined
+}
+
 /** Where a partition ends for readers of this isolation level now, by `partitionKey`. */
 export function resolveEndOffsets(
   cluster: Cluster,

@@ -128,6 +128,43 @@ describe('a disk that fails', () => {
     await expect(publishing).rejects.toThrow(code)
   })
 
+  test.each(['EPERM', 'ENOTSUP', 'ENOSYS'])(
+    'without hard links (%s) is named, with and without a lock',
+    async (code) => {
+      const runtime = withFiles({ link: failing(code) })
+      const expected = {
+        code: 'CHECKPOINT_STORE',
+        fatal: true,
+        message: expect.stringContaining(`The file system of ${folder} refuses hard links (${code}).`)
+      }
+      const store = await open(runtime)
+      await expect(store.publishRun(runOf())).rejects.toMatchObject(expected)
+      await expect(fileCheckpointStorage(folder).open(storageContext({ runtime }))).rejects.toMatchObject(expected)
+      expect(await readdir(folder)).toEqual([])
+    }
+  )
+
+  test.each([
+    ['ENOSPC', 'Make room'],
+    ['EACCES', 'Let the user'],
+    ['EROFS', 'Let the user']
+  ])('with %s says what to do about it', async (code, nextStep) => {
+    const store = await open(withFiles({ create: failing(code) }))
+    await expect(store.publishRun(runOf())).rejects.toMatchObject({ nextStep: expect.stringContaining(nextStep) })
+  })
+
+  test('where a file is in the way of the folder is told so', async () => {
+    const file = join(parent, 'file')
+    await writeFile(file, '')
+    for (const directory of [file, join(file, 'below')]) {
+      const opening = fileCheckpointStorage(directory).open(storageContext())
+      await expect(opening).rejects.toMatchObject({
+        code: 'CHECKPOINT_STORE',
+        nextStep: 'Something that is no directory has that name: choose another one.'
+      })
+    }
+  })
+
   test.each(['write', 'sync'] as const)('in %s leaves no checkpoint and no temporary file', async (call) => {
     const { files } = nodeRuntime()
     const create: Files['create'] = async (path, mode) => {

@@ -1,6 +1,5 @@
 // Kafka sinks of one job with their participant and without an engine: the test plays the coordinator, one call at a time.
 import { expect, onTestFinished } from 'vitest'
-import { silentLogger } from 'kafka-once'
 import type { Kafka } from 'kafka-once'
 import { KafkaSink, SimpleStringSchema } from 'kafka-once/exactlyonce'
 import type {
@@ -9,11 +8,10 @@ import type {
   ParticipantContext,
   RetainedCheckpoint,
   SinkWriter,
-  SubtaskContext,
   TransactionParticipant
 } from 'kafka-once/exactlyonce'
-import { nodeRuntime } from 'kafka-once/runtime'
 import { uniqueName } from '../kafka_fixture.ts'
+import { participantContextOf, subtaskContextOf } from './contexts.ts'
 
 export const schema = new SimpleStringSchema()
 export const checkpointing: CheckpointingSettings = {
@@ -35,20 +33,9 @@ export class SinkHarness {
 
   constructor(sinks: readonly KafkaSink<string>[], settings: Partial<ParticipantContext> = {}) {
     this.sinks = sinks
-    this.participant = sinks[0]!.participant!.create({
-      jobName: 'test',
-      runId: uniqueName('run'),
-      sinks,
-      writersCount: sinks.length,
-      checkpointing,
-      recoveryDeadlineMs: 20_000,
-      runtime: nodeRuntime(),
-      logger: silentLogger,
-      signal: this.#ending.signal,
-      report: () => undefined,
-      fail: () => undefined,
-      ...settings
-    })
+    const { signal } = this.#ending
+    const own = { runId: uniqueName('run'), sinks, writersCount: sinks.length, recoveryDeadlineMs: 20_000, signal }
+    this.participant = sinks[0]!.participant!.create(participantContextOf({ checkpointing, ...own, ...settings }))
     onTestFinished(() => this.close())
   }
 
@@ -62,21 +49,9 @@ export class SinkHarness {
     await this.participant.fence(retained)
     expect(await this.participant.verify(chosen, isNewest)).toMatchObject({ kind: 'consistent' })
     await this.participant.begin(chosen, firstCheckpointId)
-    for (const sink of this.sinks) this.writers.push(sink.createWriter(this.#context(), this.participant))
+    const context = subtaskContextOf({ signal: this.#ending.signal })
+    for (const sink of this.sinks) this.writers.push(sink.createWriter(context, this.participant))
     return this
-  }
-
-  #context(): SubtaskContext {
-    return {
-      jobName: 'test',
-      operatorName: 'sink',
-      subtaskIndex: 0,
-      parallelism: 1,
-      runtime: nodeRuntime(),
-      logger: silentLogger,
-      signal: this.#ending.signal,
-      report: () => undefined
-    }
   }
 
   async write(...values: string[]): Promise<void> {

@@ -1,14 +1,13 @@
 // The Kafka sink on a real broker: nothing is visible before its checkpoint commits, then all of it at once; what waits
 // to be committed survives and is proven; and settings under which the promise cannot be kept are refused.
 import { describe, expect, it } from 'vitest'
-import { silentLogger } from 'kafka-once'
 import type { Kafka } from 'kafka-once'
 import { KafkaSink, SimpleStringSchema } from 'kafka-once/exactlyonce'
-import type { ParticipantContext, RetainedCheckpoint, StateValue, SubtaskContext } from 'kafka-once/exactlyonce'
-import { nodeRuntime } from 'kafka-once/runtime'
+import type { ParticipantContext, RetainedCheckpoint, StateValue } from 'kafka-once/exactlyonce'
 import { readCommitted } from '../../broker/log_scan.ts'
 import { describeKafka } from '../../broker/real_kafka.ts'
 import { newTopic, numbered, openKafka, uniqueName, until } from '../kafka_fixture.ts'
+import { subtaskContextOf } from '../kit/contexts.ts'
 import { checkpointing, isNewest, schema, SinkHarness, sinkOf } from '../kit/sink_harness.ts'
 
 const ids = (prefix: string, count: number): string[] =>
@@ -358,7 +357,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
         producer: { lingerMs: 1000 }
       })
       expect(sink.participant).toBeUndefined()
-      const writer = sink.createWriter(plainContext(), undefined)
+      const writer = sink.createWriter(subtaskContextOf(), undefined)
       for (let i = 0; i < 100; i++) await writer.invoke(numbered(10, i * 10))
       await writer.snapshotState?.({ checkpointId: 1 })
       expect((await visible(bootstrap, topic)).toSorted()).toEqual(numbered(1000).toSorted())
@@ -372,7 +371,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       const kafka = openKafka(bootstrap)
       const topic = await newTopic(kafka, 'refusing')
       const sink = new KafkaSink<string>({ kafka, topic, schema, semantic: 'AT_LEAST_ONCE', producer: small })
-      const writer = sink.createWriter(plainContext(), undefined)
+      const writer = sink.createWriter(subtaskContextOf(), undefined)
       await writer.invoke([tooLarge])
       await expect(writer.snapshotState?.({ checkpointId: 1 })).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE' })
       // Without checkpoints, the end is the first to tell.
@@ -384,7 +383,7 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       const topic = await newTopic(kafka, 'refusing')
       const events: unknown[] = []
       const sink = new KafkaSink<string>({ kafka, topic, schema, semantic: 'NONE', producer: small })
-      const writer = sink.createWriter({ ...plainContext(), report: (event) => void events.push(event) }, undefined)
+      const writer = sink.createWriter({ ...subtaskContextOf(), report: (event) => void events.push(event) }, undefined)
       await writer.invoke([tooLarge])
       await writer.invoke(['fine'])
       await writer.snapshotState?.({ checkpointId: 1 })
@@ -394,16 +393,3 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
     })
   })
 })
-
-function plainContext(): SubtaskContext {
-  return {
-    jobName: 'test',
-    operatorName: 'sink',
-    subtaskIndex: 0,
-    parallelism: 1,
-    runtime: nodeRuntime(),
-    logger: silentLogger,
-    signal: new AbortController().signal,
-    report: () => undefined
-  }
-}

@@ -1,11 +1,11 @@
 // Only a checkpoint that contains every commit the cluster knows of may be gone on from.
 import { describe, expect, it } from 'vitest'
-import { sealPrepared } from '../../../src/client/index.ts'
 import { decodeRecorded, encodeRecorded, explainWitnesses } from '../../../src/exactlyonce/sink/ledger.ts'
 import type { FoundWitness } from '../../../src/exactlyonce/sink/ledger.ts'
 import { packHandle } from '../../../src/exactlyonce/sink/packed_handle.ts'
 import type { StateValue } from '../../../src/exactlyonce/functions.ts'
 import type { RetainedCheckpoint } from '../../../src/exactlyonce/participant.ts'
+import { preparedOf } from '../kit/contexts.ts'
 
 const name = { prefix: 'job', task: 0 }
 const place = { topic: 'out', partition: 0 }
@@ -23,18 +23,8 @@ function checkpoint(recorded: [number, string | null][], pendingSlot?: number, r
 
 function pendingHandle(slot: number, randomId: string): StateValue {
   return packHandle(
-    sealPrepared({
-      format: 1,
-      clusterId: 'MkU3OEVBNTcwNTJENDM2Qg',
+    preparedOf({
       transactionalId: `job.0.${slot}`,
-      producerId: '5',
-      producerEpoch: 0,
-      transactionVersion: 2,
-      endTxnVersion: 5,
-      transactionTimeoutMs: 60_000,
-      startedAtMs: 1_795_000_000_000,
-      hasData: true,
-      partitions: [{ topic: 'out', topicId: 'b8tRS7h4TJ2Vt43Dp85v2A', partition: 0, firstOffset: '0' }],
       witness: { groupId: `job.0.${slot}.ledger`, ...place, offset: '7', randomId, previousRandomId: null }
     })
   )

@@ -1,8 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { silentLogger } from '../../../src/client/index.ts'
-import type { ParticipantContext } from '../../../src/exactlyonce/functions.ts'
 import type { TransactionWriter } from '../../../src/exactlyonce/sink/two_phase_commit_participant.ts'
-import { nodeRuntime } from '../../../src/runtime/index.ts'
+import { participantContextOf } from '../kit/contexts.ts'
 import { SimulatedProcess } from '../kit/process.ts'
 import { World, WorldParticipant } from '../kit/world.ts'
 import type { WorldTransaction } from '../kit/world.ts'
@@ -10,24 +8,14 @@ import type { WorldTransaction } from '../kit/world.ts'
 let world = new World()
 let participant: WorldParticipant
 
-function contextOf(writersCount: number): ParticipantContext {
-  return {
-    jobName: 'job',
-    runId: '0123456789abcdef',
-    sinks: [],
-    writersCount,
-    checkpointing: { intervalMs: 100, timeoutMs: 1000, minPauseMs: 0, concurrentMax: 3 },
-    recoveryDeadlineMs: 1000,
-    runtime: nodeRuntime(),
-    logger: silentLogger,
-    signal: new AbortController().signal,
-    report: () => undefined,
-    fail: () => undefined
-  }
-}
+const checkpointing = { intervalMs: 100, timeoutMs: 1000, minPauseMs: 0, concurrentMax: 3 }
 
 async function begun(writersCount: number): Promise<TransactionWriter<WorldTransaction>[]> {
-  participant = new WorldParticipant(contextOf(writersCount), world, new SimulatedProcess())
+  participant = new WorldParticipant(
+    participantContextOf({ writersCount, checkpointing }),
+    world,
+    new SimulatedProcess()
+  )
   await participant.fence([])
   await participant.begin(undefined, 5)
   return Array.from({ length: writersCount }, () => participant.createTransactionWriter())

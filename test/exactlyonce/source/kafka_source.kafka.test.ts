@@ -247,6 +247,28 @@ describeKafka('the Kafka source', ({ bootstrap }) => {
       await expect(refused).rejects.toMatchObject({ code: 'INVALID_JOB', message: expect.stringContaining('-7') })
     })
 
+    it('an offset that the partition does not hold is refused before anything is written down', async () => {
+      const kafka = openKafka(bootstrap)
+      const topic = await topicWithTimes(kafka)
+      const startupMode = { specificOffsets: { [topic]: { 0: 6n } } }
+      await expect(firstOf(kafka, topic, { startupMode })).rejects.toMatchObject({
+        code: 'INVALID_JOB',
+        fatal: true,
+        message: expect.stringContaining(`startupMode gives offset 6 of ${topic}-0, which holds offsets 0 to 4.`)
+      })
+      expect(await firstOf(kafka, topic, { startupMode: { specificOffsets: { [topic]: { 0: 5n } } } })).toBe(5n)
+      const groupId = uniqueName('group')
+      await kafka.admin().commitOffsets({ groupId, offsets: [{ topic, partition: 0, offset: 2n }] })
+      await kafka.admin().deleteRecords([{ topic, partition: 0, before: 3n }])
+      await expect(firstOf(kafka, topic, { startupMode: 'GROUP_OFFSETS', groupId })).rejects.toMatchObject({
+        code: 'SOURCE_LOST',
+        fatal: true,
+        message: expect.stringContaining(
+          `Group ${groupId} has committed offset 2 of ${topic}-0, which holds offsets 3 to 4.`
+        )
+      })
+    })
+
     it('LATEST of a topic with an open transaction begins before its records', async () => {
       const kafka = openKafka(bootstrap)
       const topic = await topicWithTimes(kafka)
