@@ -20,6 +20,8 @@ import { Settings } from './cluster/settings.ts'
 import { noLeader } from './cluster/topic.ts'
 import type { Partition } from './cluster/topic.ts'
 import { coordinators } from './coordinators.ts'
+import { groupIdsIn, viewGroup } from './group/group_view.ts'
+import type { GroupView } from './group/group_view.ts'
 import type { TransactionControls } from './transaction/controls.ts'
 import type { PartitionLog } from './log/partition_log.ts'
 import { Refusal } from './log/refusal.ts'
@@ -217,6 +219,19 @@ export class EmbeddedKafka implements AsyncDisposable {
   /** The log of a partition, with what it knows of producers. */
   log(topic: string, partition: number): PartitionLog {
     return this.#partition(topic, partition).log
+  }
+
+  /** The ids of all groups, those that have nothing but offsets included. */
+  groupIds(): string[] {
+    const partitions = this.cluster.topics.get(internalTopics.groups)?.partitions ?? []
+    return partitions.flatMap((partition) => groupIdsIn(this.cluster, partition))
+  }
+
+  /** A group with its members and offsets, as it is at this moment; undefined where there is none. */
+  group(groupId: string): GroupView | undefined {
+    const partitions = this.cluster.topics.get(internalTopics.groups)?.partitions ?? []
+    const partition = partitions[coordinatorPartition(groupId, Math.max(1, partitions.length))]
+    return partition && viewGroup(this.cluster, partition, groupId)
   }
 
   /**

@@ -9,6 +9,7 @@ export type {
   ControlPlan,
   ControlRegistration
 } from './cluster/controls.ts'
+export type { AssignedTopic, GroupView, MemberView, OffsetView, PendingOffsetView } from './group/group_view.ts'
 export type { PartitionLog } from './log/partition_log.ts'
 export type { TransactionControls } from './transaction/controls.ts'
 export type { Marker, MarkerControl, MarkerFate, MarkerRule } from './transaction/marker_control.ts'

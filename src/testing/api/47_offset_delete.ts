@@ -1,7 +1,7 @@
 // OffsetDelete, API 47: deletes positions of a group that nobody reads at. Serves version 0. KIP-496.
 //
-// Behaviour: a classic group must be empty, save that consumers may go on reading other topics; which topics a classic
-// member reads is not looked at here, so a group of consumers with members refuses all of its topics.
+// Behaviour: a classic group must be empty, save that consumers may go on reading other topics. What they read is what they
+// said when the last generation was agreed on; a group of consumers that did not say it refuses all topics.
 
 import { errorCode } from '../../protocol/index.ts'
 import { groupCoordinatorOf } from '../group/group_coordinator.ts'
@@ -14,8 +14,9 @@ export const offsetDelete = handler('OffsetDelete', (request, { broker }) => {
   if (typeof groups === 'number') return refused(groups)
   const group = groups.find(groupId)
   if (group === undefined) return refused(errorCode.GROUP_ID_NOT_FOUND)
-  const isConsumers = group.type === 'consumer' || group.protocolType === 'consumer'
-  if (group.members.size > 0 && !isConsumers) return refused(errorCode.NON_EMPTY_GROUP)
+  if (group.type === 'classic' && group.state !== 'Empty' && group.protocolType !== 'consumer') {
+    return refused(errorCode.NON_EMPTY_GROUP)
+  }
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex }) => {
@@ -35,6 +36,6 @@ function refused(code: number) {
 }
 
 function isRead(group: Group, topic: string): boolean {
-  if (group.type === 'classic') return group.members.size > 0
+  if (group.type === 'classic') return group.mayRead(topic)
   return [...group.members.values()].some(({ topicNames }) => topicNames.includes(topic))
 }

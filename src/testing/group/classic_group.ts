@@ -39,6 +39,8 @@ export class ClassicGroup {
   protocolType: string | null = null
   protocolName: string | null = null
   leaderId: string | null = null
+  /** What the members of the last generation read together; undefined where that is not known. */
+  subscribedTopics: ReadonlySet<string> | undefined = undefined
   readonly members = new Map<string, ClassicMember>()
   /** Ids that were given out and not yet come back with; their timers. */
   readonly pendingMembers = new Map<string, Timer>()
@@ -136,6 +138,22 @@ export class ClassicGroup {
     return best
   }
 
+  /** A generation was agreed on. */
+  noteSubscriptions(): void {
+    const topics = new Set<string>()
+    this.subscribedTopics = this.protocolType === null ? undefined : topics
+    for (const member of this.members.values()) {
+      const read = this.protocolType === 'consumer' ? member.subscribedTopics(this.protocolName) : undefined
+      if (read === undefined) this.subscribedTopics = undefined
+      for (const topic of read ?? []) topics.add(topic)
+    }
+  }
+
+  /** Whether consumers read a topic, as far as is known. */
+  mayRead(topic: string): boolean {
+    return this.subscribedTopics?.has(topic) ?? this.protocolType === 'consumer'
+  }
+
   /** 0, or why a request in the name of this member is refused. */
   memberError(memberId: string, instanceId: string | null): number {
     if (instanceId !== null) {
@@ -193,6 +211,7 @@ export class ClassicGroup {
     }
     group.leaderId = leaderId
     group.state = group.members.size === 0 ? 'Empty' : 'Stable'
+    group.noteSubscriptions()
     return group
   }
 }

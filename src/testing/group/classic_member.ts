@@ -1,6 +1,7 @@
 // Owns one member of a group of the classic protocol: what it offered, what it was given, and which of its requests
 // wait for the others. Source: org.apache.kafka.coordinator.group.classic.ClassicGroupMember.
 
+import { ConsumerProtocolSubscription, decodeVersioned, ProtocolError } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
 import type { Deferred, Timer } from '../../runtime/index.ts'
 
@@ -59,6 +60,16 @@ export class ClassicMember {
 
   metadata(protocolName: string | null): Uint8Array {
     return this.protocols.find(({ name }) => name === protocolName)?.metadata ?? new Uint8Array(0)
+  }
+
+  /** The topics that a consumer reads, by what it offers for a protocol; undefined where that says nothing of topics. */
+  subscribedTopics(protocolName: string | null): string[] | undefined {
+    try {
+      return [...decodeVersioned(ConsumerProtocolSubscription, this.metadata(protocolName)).value.topics]
+    } catch (error) {
+      if (error instanceof ProtocolError) return undefined
+      throw error
+    }
   }
 
   /** Answers a JoinGroup that waits, if there is one. */

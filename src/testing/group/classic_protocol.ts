@@ -304,11 +304,13 @@ export class ClassicProtocol {
     if (group.members.size === 0) {
       group.protocolName = null
       group.leaderId = null
+      group.noteSubscriptions()
       group.go('Empty', this.#ports.nowMs())
       this.#persist(group)
       return
     }
     group.protocolName = group.selectProtocol()
+    group.noteSubscriptions()
     group.go('CompletingRebalance', this.#ports.nowMs())
     this.#announce(group)
   }

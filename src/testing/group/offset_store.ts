@@ -72,6 +72,13 @@ export class OffsetStore {
     return [...(this.#groups.get(groupId)?.values() ?? [])]
   }
 
+  /** What open transactions have written for a group, in the order of its producers. */
+  pending(groupId: string): (CommittedOffset & { readonly producerId: bigint })[] {
+    return [...this.#pending].flatMap(([producerId, groups]) => {
+      return [...(groups.get(groupId)?.values() ?? [])].map((one) => ({ ...one, producerId }))
+    })
+  }
+
   /** Whether an open transaction has written an offset of this partition. */
   isPending(groupId: string, topic: string, partition: number): boolean {
     if (this.#pending.size === 0) return false

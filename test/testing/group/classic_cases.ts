@@ -1,4 +1,5 @@
 // Scripts about groups of the classic protocol.
+import { ConsumerProtocolSubscription, encodeVersioned } from 'kafka-once/protocol'
 import type { EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
 import { fetchOffsets, offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
 
@@ -33,6 +34,11 @@ async function stableGroup(stage: Stage, groupId: string) {
   const joined = await first.joined
   await stage.ask('SyncGroup', syncing(groupId, joined, [first.memberId]))
   return joined
+}
+
+function subscribed(topics: readonly string[], version: number) {
+  const metadata = encodeVersioned(ConsumerProtocolSubscription, version, { topics, ownedPartitions: [] })
+  return { protocols: [{ name: 'range', metadata }] }
 }
 
 export const classicCases: readonly GroupCase[] = [
@@ -141,6 +147,41 @@ export const classicCases: readonly GroupCase[] = [
       await stage.tell('JoinGroup', joining(groupId, '', asStatic), 8)
       await stage.tell('LeaveGroup', { groupId, memberId: '', members: [{ memberId: '', groupInstanceId: 'i-2' }] })
       await stage.tell('LeaveGroup', { groupId, memberId: '', members: [{ memberId: '', ...asStatic }] })
+    }
+  },
+  {
+    name: 'offsets are deleted of topics that nobody reads',
+    async play(stage) {
+      const [read, other] = [await stage.makeTopic('t', 2), await stage.makeTopic('u', 1)]
+      const deletion = (groupId: string) => ({
+        groupId,
+        topics: [read, other, 'missing'].map((name) => ({ name, partitions: [{ partitionIndex: 0 }] }))
+      })
+      const offers: readonly (readonly [string, Partial<EncodableRequestOf<'JoinGroup'>>])[] = [
+        ['reads one', subscribed([read], 0)],
+        ['reads one, and says more', subscribed([read], 3)],
+        ['reads both', subscribed([read, other], 1)],
+        ['does not say', {}],
+        ['says nothing', { protocols: [{ name: 'range', metadata: text('') }] }],
+        ['is no consumer', { protocolType: 'connect', ...subscribed([read], 0) }]
+      ]
+      for (const [part, offer] of offers) {
+        const groupId = stage.name(part.replaceAll(/\W/g, '-'))
+        await stage.untilCoordinated(groupId)
+        for (const topic of [read, other]) {
+          const topics = offsetTopics(topic, { 0: 1n }, stage.topicId(topic))
+          await stage.ask('OffsetCommit', { groupId, memberId: '', topics })
+        }
+        const first = await join(stage, groupId, offer)
+        const joined = await first.joined
+        stage.note(`${part}, before the leader has decided`, await stage.ask('OffsetDelete', deletion(groupId)))
+        const { protocolType = 'consumer' } = offer
+        await stage.ask('SyncGroup', { ...syncing(groupId, joined, [joined.memberId]), protocolType })
+        stage.note(part, await stage.ask('OffsetDelete', deletion(groupId)))
+        const members = [{ memberId: joined.memberId }]
+        await stage.ask('LeaveGroup', { groupId, memberId: '', members })
+        stage.note(`${part}, and has left`, await stage.ask('OffsetDelete', deletion(groupId)))
+      }
     }
   },
   {
