@@ -1,13 +1,18 @@
 // A test's broker is worth what it promises: it is really there, survives what the test does to it, and leaves nothing.
 import { connect } from 'node:net'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { quickRestart, startBroker } from './broker.ts'
 import { askBroker, createTopic } from './probe.ts'
 import { processStartTime } from './processes.ts'
-import { describeJars, describeKafka } from './real_kafka.ts'
+import { describeBrokers, describeJars, describeKafka } from './real_kafka.ts'
 
 const produceKey = 0
+const kept = { name: 'kept', partitions: 1 }
+const alreadyExists = 36
 
 describeKafka('the broker shared by the run', ({ bootstrap }) => {
   test('answers with its versions and nodes', async () => {
@@ -17,18 +22,29 @@ describeKafka('the broker shared by the run', ({ bootstrap }) => {
   })
 })
 
-describeJars('a broker of a test', () => {
-  test('is killed and comes back on its port with its data', async () => {
+describeBrokers('a broker of a test', () => {
+  test('comes back on its port with its data after it was killed', async () => {
     await using broker = await startBroker({ config: quickRestart })
-    expect(await createTopic(broker.bootstrap, { name: 'kept', partitions: 1 })).toBe(0)
-    const pid = broker.pid()
+    expect(await createTopic(broker.bootstrap, kept)).toBe(0)
     await broker.kill()
-    expect(processStartTime(pid)).toBeUndefined()
     await expect(askBroker(broker.bootstrap, { timeoutMs: 500 })).rejects.toThrow('ECONNREFUSED')
     await broker.start()
-    expect(broker.pid()).not.toBe(pid)
-    const alreadyExists = 36
-    expect(await createTopic(broker.bootstrap, { name: 'kept', partitions: 1 })).toBe(alreadyExists)
+    expect(await createTopic(broker.bootstrap, kept)).toBe(alreadyExists)
+  })
+
+  test('leaves its data in a folder to the next one', async () => {
+    const dataFolder = mkdtempSync(join(tmpdir(), 'kafka-once-kept-'))
+    try {
+      {
+        await using broker = await startBroker({ dataFolder })
+        expect(await createTopic(broker.bootstrap, kept)).toBe(0)
+        await broker.stop()
+      }
+      await using next = await startBroker({ dataFolder })
+      expect(await createTopic(next.bootstrap, kept)).toBe(alreadyExists)
+    } finally {
+      rmSync(dataFolder, { recursive: true, force: true })
+    }
   })
 
   test('answers nothing while it is paused', async () => {
@@ -49,6 +65,17 @@ describeJars('a broker of a test', () => {
     await expect.poll(async () => (await askBroker(left)).nodes.length, { timeout: 30_000 }).toBe(2)
     await broker.start(1)
     await expect.poll(async () => (await askBroker(left)).nodes.length, { timeout: 30_000 }).toBe(3)
+  })
+})
+
+describeJars('a broker of a test, as a process', () => {
+  test('is another process after it was killed', async () => {
+    await using broker = await startBroker({ config: quickRestart })
+    const pid = broker.pid()
+    await broker.kill()
+    expect(processStartTime(pid)).toBeUndefined()
+    await broker.start()
+    expect(broker.pid()).not.toBe(pid)
   })
 
   test.for(['3.9.1', '2.8.2', '1.1.1'] as const)('of version %s starts', async (version) => {

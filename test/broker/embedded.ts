@@ -35,13 +35,13 @@ const settingsDefault: Readonly<Record<string, string>> = {
 export async function startEmbeddedBroker(options: BrokerOptions): Promise<TestBroker> {
   const { version = '4.4.0', nodes = 1, transactionVersion, advertised, config, dataFolder, sasl } = options
   if (version !== '4.4.0') throw new Error(`the embedded Kafka is no Kafka ${version}`)
-  if (dataFolder !== undefined) throw new Error('the embedded Kafka of tests keeps no data folder')
   const kafka = await EmbeddedKafka.start({
     brokers: nodes,
     config: { ...settingsDefault, ...config },
     ...(transactionVersion === undefined ? {} : { transactionVersion }),
     ...(advertised === undefined ? {} : { advertised }),
-    ...(sasl === undefined ? {} : { sasl })
+    ...(sasl === undefined ? {} : { sasl }),
+    ...(dataFolder === undefined ? {} : { dataFolder })
   })
   return new EmbeddedTestBroker(kafka)
 }

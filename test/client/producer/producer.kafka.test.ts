@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { quickRestart } from '../../broker/broker.ts'
 import { scanTopic } from '../../broker/log_scan.ts'
-import { describeJars } from '../../broker/real_kafka.ts'
+import { describeBrokers } from '../../broker/real_kafka.ts'
 import { startProxiedBroker } from '../../proxy/tcp_proxy.ts'
 import type { ProxiedBroker } from '../../proxy/tcp_proxy.ts'
 import { uniqueName } from '../transaction/settling.ts'
@@ -15,7 +15,7 @@ function everyThird(count: number): number[][] {
   return [0, 1, 2].map((first) => Array.from({ length: Math.ceil((count - first) / 3) }, (_, i) => first + 3 * i))
 }
 
-describeJars('an idempotent producer', () => {
+describeBrokers('an idempotent producer', () => {
   let proxied: ProxiedBroker
   let kafka: Kafka
 
