@@ -83,6 +83,8 @@ export interface SourceReader<T> extends Partial<CheckpointedFunction>, Partial<
 }
 
 export interface SourceFunction<T> {
+  /** Why this source makes no sense in a job without checkpoints; absent where it does. */
+  readonly needsCheckpoints?: string | undefined
   createReader(context: SubtaskContext): SourceReader<T>
 }
 

@@ -34,6 +34,8 @@ export interface SinkNode extends NodeBase {
 
 export type StreamNode = SourceNode | OperatorNode | UnionNode | SinkNode
 
+const lineToAdd =
+  "Add env.enableCheckpointing(10_000, { storage: fileCheckpointStorage('./checkpoints') }) before execute"
 const nodesMax = 10_000
 const nameLengthMax = 200
 
@@ -86,12 +88,18 @@ export class StreamGraph {
         checkDefinition(node.kind, node.definition, node.name, parallelism)
       }
     }
+    const committing = this.sources().find(({ source }) => source.needsCheckpoints !== undefined)
+    if (committing?.source.needsCheckpoints !== undefined && !isCheckpointing) {
+      throw invalid(
+        `Source '${committing.name}' needs checkpoints, and checkpointing is off: ${committing.source.needsCheckpoints}.`,
+        `${lineToAdd}, or choose another offsetCommitMode.`
+      )
+    }
     const transactional = this.sinks().find(({ sink }) => sink.participant !== undefined)
     if (transactional !== undefined && !isCheckpointing) {
       throw invalid(
         `Sink '${transactional.name}' is EXACTLY_ONCE, but checkpointing is off: nothing it writes would ever become visible.`,
-        "Add env.enableCheckpointing(10_000, { storage: fileCheckpointStorage('./checkpoints') }) before execute, or " +
-          'choose another semantic for the sink.'
+        `${lineToAdd}, or choose another semantic for the sink.`
       )
     }
   }

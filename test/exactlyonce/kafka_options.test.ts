@@ -140,6 +140,16 @@ describe('a job', () => {
     })
   })
 
+  it('refuses to commit offsets with checkpoints that it does not take', async () => {
+    const made = new StreamExecutionEnvironment()
+    const committing = new KafkaSource({ ...source, groupId: 'g', offsetCommitMode: 'ON_CHECKPOINTS' })
+    made.addSource(committing).addSink(new KafkaSink({ kafka, topic: 'out', schema, semantic: 'NONE' }))
+    await expect(made.execute('a')).rejects.toMatchObject({
+      code: 'INVALID_JOB',
+      message: expect.stringMatching(/source-1.*checkpointing is off: offsetCommitMode is ON_CHECKPOINTS/)
+    })
+  })
+
   it('refuses a sink that is none', () => {
     const stream = new StreamExecutionEnvironment().addSource(new KafkaSource(source))
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as above

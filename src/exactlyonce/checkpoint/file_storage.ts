@@ -22,6 +22,7 @@ const othersFolder: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS', 'EINVAL']
 const diskFull = 'Make room on the disk; nothing of an earlier checkpoint is lost.'
 const notAllowed = 'Let the user of this process write there, or choose another directory.'
 const inTheWay = 'Something that is no directory has that name: choose another one.'
+const isGone = 'The directory was removed, and with it what the job goes on from: bring it back.'
 const nextSteps: Readonly<Record<string, string>> = {
   ENOSPC: diskFull,
   EDQUOT: diskFull,
@@ -29,7 +30,8 @@ const nextSteps: Readonly<Record<string, string>> = {
   EPERM: notAllowed,
   EROFS: notAllowed,
   EEXIST: inTheWay,
-  ENOTDIR: inTheWay
+  ENOTDIR: inTheWay,
+  ENOENT: isGone
 }
 
 /**
@@ -46,7 +48,8 @@ export function fileCheckpointStorage(directory: string, options?: FileStorageOp
         await files.mkdir(folder, 0o700)
         await syncAncestors(files, folder)
       })
-      const lock = checked.lock === 'none' ? undefined : await ioOf('lock', () => lockFolder(context.runtime, folder))
+      const lock =
+        checked.lock === 'none' ? undefined : await ioOf(`lock ${folder}`, () => lockFolder(context.runtime, folder))
       const blobs = new FileBlobs(context.runtime, folder, lock, checked.checkpointBytesMax + headBytesMax)
       if (lock !== undefined) await blobs.removeTemporary()
       return new BlobCheckpointStore(blobs, context, checked)
@@ -105,7 +108,7 @@ class FileBlobs implements Blobs {
   }
 
   async close(): Promise<void> {
-    await ioOf('unlock', async () => this.#lock?.release())
+    await ioOf(`unlock ${this.#folder}`, async () => this.#lock?.release())
   }
 
   /** What a process that died has left. Only with the lock: without it, another one may be writing. */

@@ -12,10 +12,14 @@ import { KafkaSourceReader } from './source_reader.ts'
  * beginning. The constructor throws KafkaError INVALID_OPTION.
  */
 export class KafkaSource<T> implements SourceFunction<T> {
+  readonly needsCheckpoints: string | undefined
   private readonly options: CheckedKafkaSourceOptions<T>
 
   constructor(options: KafkaSourceOptions<T>) {
     this.options = checkKafkaSourceOptions(options)
+    if (options.offsetCommitMode === 'ON_CHECKPOINTS') {
+      this.needsCheckpoints = 'offsetCommitMode is ON_CHECKPOINTS'
+    }
   }
 
   createReader(context: SubtaskContext): KafkaSourceReader<T> {

@@ -147,7 +147,8 @@ describe('a disk that fails', () => {
   test.each([
     ['ENOSPC', 'Make room'],
     ['EACCES', 'Let the user'],
-    ['EROFS', 'Let the user']
+    ['EROFS', 'Let the user'],
+    ['ENOENT', 'bring it back']
   ])('with %s says what to do about it', async (code, nextStep) => {
     const store = await open(withFiles({ create: failing(code) }))
     await expect(store.publishRun(runOf())).rejects.toMatchObject({ nextStep: expect.stringContaining(nextStep) })
