@@ -164,15 +164,32 @@ async function describeOnce(
     [...groupBy(located, ({ nodeId }) => nodeId)].map(async ([nodeId, own]) => {
       const transactionalIds = own.map(({ id }) => id)
       try {
-        const response = await cluster.request({ nodeId }, 'DescribeTransactions', { transactionalIds }, options)
-        for (const state of response.transactionStates) answers.set(state.transactionalId, describe(state, nodeId))
-        for (const id of transactionalIds) if (!answers.has(id)) answers.set(id, undescribed(id, nodeId))
+        for (const [id, answer] of await describeAtBroker(cluster, nodeId, transactionalIds, options)) {
+          answers.set(id, answer)
+        }
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error
         for (const id of transactionalIds) answers.set(id, error)
       }
     })
   )
+  return answers
+}
+
+/**
+ * What this broker says about the ids, whether it coordinates them or not: undefined where it does and does not know the
+ * id. Asks once. Rejects with what `Cluster.request` rejects with.
+ */
+export async function describeAtBroker(
+  cluster: Cluster,
+  nodeId: number,
+  transactionalIds: readonly string[],
+  options: AttemptOptions
+): Promise<ReadonlyMap<string, DescribeAnswer>> {
+  const response = await cluster.request({ nodeId }, 'DescribeTransactions', { transactionalIds }, options)
+  const answers = new Map<string, DescribeAnswer>()
+  for (const state of response.transactionStates) answers.set(state.transactionalId, describe(state, nodeId))
+  for (const id of transactionalIds) if (!answers.has(id)) answers.set(id, undescribed(id, nodeId))
   return answers
 }
 

@@ -3,14 +3,15 @@
 // most telling first. Owns the order of the questions and what their answers mean together. KIP-98, KIP-447, KIP-664.
 import { errorCode, errorByCode } from '../../protocol/index.ts'
 import { describeConfigs } from '../admin/cluster_view.ts'
-import { describeTransactions } from '../admin/transactions.ts'
-import type { TransactionDescription } from '../admin/transactions.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { scanPartition } from './control_scan.ts'
 import type { PartitionEnd } from './control_scan.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
+import { describe } from './coordinator_view.ts'
+import type { Described } from './coordinator_view.ts'
+import type { Refusal } from './ending.ts'
 import type { Verdict, Witness } from './prepared.ts'
 import type { ResumeTarget } from './resume_target.ts'
 import { readLedger, readSettledLedger } from './witness.ts'
@@ -33,18 +34,20 @@ const scansMax = 4
 const ledgerRetentionMsMax = 24 * 60 * 60 * 1000
 const retentionName = 'offsets.retention.minutes'
 
-/** What became of a transaction whose EndTxn was refused with `code`. Throws KafkaError TRANSACTION_TORN. */
+/** What became of a transaction whose EndTxn was refused. Throws KafkaError TRANSACTION_TORN. */
 export async function judge(
   cluster: Cluster,
   target: ResumeTarget,
-  code: number,
+  refusal: Refusal,
   limits: JudgeLimits
 ): Promise<Verdict> {
   const clock = new Clock(cluster, limits)
+  const { code } = refusal
   const evidence = [`EndTxn was refused with ${errorByCode(code).name}`]
   const committed = await witnessShows(cluster, target.witness, clock.left(), evidence)
   if (committed) return { kind: 'alreadyCommitted' }
-  const described = await describe(cluster, target.transactionalId, clock.left(), evidence)
+  evidence.push(...refusal.evidence)
+  const described = refusal.described ?? (await describe(cluster, target.transactionalId, clock.left(), evidence))
   const foreign = foreignness(target, code, described)
   if (foreign !== undefined) return { kind: 'foreignHandle', evidence: foreign }
   const scanned = await scanAll(cluster, target, clock, evidence)
@@ -75,35 +78,6 @@ export async function witnessShows(
       : `the ledger ${groupId} shows ${entry.kind === 'witness' ? 'another transaction' : 'no transaction'}`
   )
   return false
-}
-
-/** The state that the coordinator holds; undefined where the id is unknown, 'untold' where it cannot be asked. */
-export type Described = TransactionDescription | 'unknownId' | 'untold'
-
-export async function describe(
-  cluster: Cluster,
-  transactionalId: string,
-  limits: CallLimits,
-  evidence: string[]
-): Promise<Described> {
-  const { deadlineMs, signal } = limits
-  try {
-    const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
-    const described = (await describeTransactions(cluster, [transactionalId], options)).get(transactionalId)
-    if (described === undefined) {
-      evidence.push('the coordinator does not know the transactional id')
-      return 'unknownId'
-    }
-    const { state, producerId, producerEpoch } = described
-    evidence.push(`the coordinator holds producerId ${producerId}, epoch ${producerEpoch}, ${state}`)
-    return described
-  } catch (error) {
-    // Brokers before Kafka 3.0 have no such request, and not everybody may send it.
-    if (!(error instanceof KafkaError) || (error.code !== 'BROKER_TOO_OLD' && error.code !== 'BROKER_ERROR'))
-      throw error
-    evidence.push(`the coordinator's state cannot be read (${error.kafkaName ?? error.code})`)
-    return 'untold'
-  }
 }
 
 // Whether the handle can never have been right on this cluster.

@@ -9,7 +9,9 @@ import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { scanPartition } from './control_scan.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { Clock, describe } from './judge.ts'
+import { describe, describePresent, outdatedMsMax, trustSinceBegun } from './coordinator_view.ts'
+import type { Described } from './coordinator_view.ts'
+import { Clock } from './judge.ts'
 import type { HangingPartition, Proof, Witness } from './prepared.ts'
 import type { ResumeTarget } from './resume_target.ts'
 import { readLedger } from './witness.ts'
@@ -104,12 +106,13 @@ export async function repair(
   }
 }
 
-// Markers by hand into a transaction that its coordinator can still end would be at odds with that end. The coordinator is
-// looked up anew: one that was superseded tells what it remembers.
+// Markers by hand into a transaction that its coordinator can still end would be at odds with that end.
 async function refuseOpen(cluster: Cluster, target: ResumeTarget, limits: CallLimits): Promise<void> {
   const { transactionalId, producerId, producerEpoch } = target
   cluster.invalidateCoordinator('transaction', transactionalId)
-  const described = await describe(cluster, transactionalId, limits, [])
+  const trustIn = (told: Described) => trustSinceBegun(target, told)
+  const patience = { ...limits, patienceMs: outdatedMsMax }
+  const described = await describePresent(cluster, transactionalId, trustIn, patience, [])
   const isOpen =
     typeof described === 'object' &&
     described.state === 'Ongoing' &&

@@ -7,9 +7,12 @@ import type { TransactionDescription } from '../admin/transactions.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { endTxn, endTxnVersion } from './coordinator_calls.ts'
+import { endTxnVersion } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { Clock, describe, judge, judgeByState, witnessShows } from './judge.ts'
+import { describePresent, outdatedMsMax } from './coordinator_view.ts'
+import type { Described, Trust } from './coordinator_view.ts'
+import { endBegun } from './ending.ts'
+import { Clock, judge, judgeByState, witnessShows } from './judge.ts'
 import { isPrepared, parseForeign, parsePrepared } from './prepared_codec.ts'
 import type { ForeignTransaction, PreparedPartition, PreparedTransaction, Proof, Verdict } from './prepared.ts'
 import { prove, repair } from './proof.ts'
@@ -102,21 +105,13 @@ export class ResumedTransaction {
 
   private async end(target: ResumeTarget, commit: boolean, clock: Clock, mayInitProducerId: boolean): Promise<Verdict> {
     const { cluster } = this
-    const { errorCode: code } = await endTxn(
-      cluster,
-      target,
-      { commit, endTxnVersion: target.endTxnVersion },
-      clock.left()
-    )
+    const ended = await endBegun(cluster, target, commit, { ...clock.left(), patienceMs: outdatedMsMax })
+    if (ended.kind === 'refused') return judge(cluster, target, ended.refusal, { ...clock.left(), mayInitProducerId })
+    const { errorCode: code } = ended.answer
     const what = `EndTxn (${commit ? 'commit' : 'abort'}) of ${target.transactionalId}`
     switch (code) {
       case errorCode.NONE:
         return { kind: commit ? 'committed' : 'aborted' }
-      case errorCode.INVALID_PRODUCER_EPOCH:
-      case errorCode.INVALID_TXN_STATE:
-      case errorCode.INVALID_PRODUCER_ID_MAPPING:
-      case errorCode.PRODUCER_FENCED:
-        return judge(cluster, target, code, { ...clock.left(), mayInitProducerId })
       case errorCode.TRANSACTION_ABORTABLE:
         throw new KafkaError('TRANSACTION_ABORTABLE', `${what}: the broker asks for an abort.`, {
           abortable: true,
@@ -133,7 +128,9 @@ export class ResumedTransaction {
   private async settleForeign(commit: boolean, clock: Clock): Promise<Verdict> {
     const evidence: string[] = []
     const target = await this.target(clock.left())
-    const described = await describe(this.cluster, target.transactionalId, clock.left(), evidence)
+    const trustIn = (told: Described) => trustInForeign(target, told)
+    const patience = { ...clock.left(), patienceMs: outdatedMsMax }
+    const described = await describePresent(this.cluster, target.transactionalId, trustIn, patience, evidence)
     if (described === 'untold') return this.end(target, commit, clock, false)
     if (described === 'unknownId' || described.producerId !== target.producerId) {
       return { kind: 'foreignHandle', evidence: evidence.join('; ') }
@@ -186,4 +183,13 @@ export class ResumedTransaction {
       isOwn: false
     }
   }
+}
+
+// What somebody else's transaction has begun is not known: only that it is open, or that the id has gone on, cannot be an
+// answer from before it.
+function trustInForeign({ producerId, producerEpoch }: ResumeTarget, described: Described): Trust {
+  if (described === 'untold') return 'present'
+  if (described === 'unknownId' || described.producerId !== producerId) return 'doubtful'
+  const isOpen = described.producerEpoch === producerEpoch && described.state === 'Ongoing'
+  return isOpen || described.producerEpoch > producerEpoch ? 'present' : 'doubtful'
 }

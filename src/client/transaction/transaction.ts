@@ -8,9 +8,11 @@ import { assert, brokerError, BugError, KafkaError } from '../errors.ts'
 import { RecordStream } from '../producer/index.ts'
 import type { ProducerIdentity, ProducerMessage, RecordMetadata } from '../producer/index.ts'
 import { endTxn, endTxnVersion } from './coordinator_calls.ts'
-import type { CoordinatorAnswer, OffsetsToCommit } from './coordinator_calls.ts'
-import { judge } from './judge.ts'
+import type { CallLimits, CoordinatorAnswer, OffsetsToCommit } from './coordinator_calls.ts'
+import { endBegun } from './ending.ts'
+import type { Refusal } from './ending.ts'
 import { makeHandle } from './handle.ts'
+import { judge } from './judge.ts'
 import type { PreparedTransaction, Verdict, Witness } from './prepared.ts'
 import { targetOf } from './resume_target.ts'
 import { asKafkaError } from './session.ts'
@@ -326,17 +328,14 @@ export class Transaction {
     const { cluster } = this.host
     const limits = { deadlineMs: options.deadlineMs ?? decideDeadlineMs, signal: options.signal }
     const startMs = cluster.runtime.monotonicMs()
-    const end = { commit: true, endTxnVersion: handle.endTxnVersion }
-    const answer = await endTxn(cluster, session.owner, end, limits)
+    const ended = await endBegun(cluster, targetOf(handle), true, { ...limits, patienceMs: limits.deadlineMs })
     const leftMs = Math.max(1, limits.deadlineMs - (cluster.runtime.monotonicMs() - startMs))
-    return this.conclude(handle, answer, { ...limits, deadlineMs: leftMs })
+    const left = { ...limits, deadlineMs: leftMs }
+    if (ended.kind === 'answered') return this.conclude(handle, ended.answer, left)
+    return this.judged(await judge(cluster, targetOf(handle), ended.refusal, { ...left, mayInitProducerId: false }))
   }
 
-  private async conclude(
-    handle: PreparedTransaction,
-    answer: CoordinatorAnswer,
-    limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
-  ): Promise<Verdict> {
+  private async conclude(handle: PreparedTransaction, answer: CoordinatorAnswer, limits: CallLimits): Promise<Verdict> {
     const { errorCode: code } = answer
     const what = `EndTxn (commit) of ${handle.transactionalId}`
     switch (code) {
@@ -349,13 +348,6 @@ export class Transaction {
         })
         if (this.isCommitted) return { kind: 'alreadyCommitted' }
         throw this.failure
-      case errorCode.INVALID_PRODUCER_EPOCH:
-      case errorCode.INVALID_TXN_STATE:
-      case errorCode.INVALID_PRODUCER_ID_MAPPING:
-      case errorCode.PRODUCER_FENCED:
-        return this.judged(
-          await judge(this.host.cluster, targetOf(handle), code, { ...limits, mayInitProducerId: false })
-        )
       default:
         this.move('prepared')
         throw brokerError(code, what, { api: 'EndTxn' })
@@ -416,9 +408,23 @@ export class Transaction {
     const { cluster, options: hostOptions, abandoned } = this.host
     const signal = options.signal === undefined ? abandoned : AbortSignal.any([abandoned, options.signal])
     const limits = { deadlineMs: options.deadlineMs ?? hostOptions.requestTimeoutMs * 2, signal }
+    const { handle } = this
+    if (handle?.hasData === true) {
+      const ended = await endBegun(cluster, targetOf(handle), false, { ...limits, patienceMs: limits.deadlineMs })
+      return ended.kind === 'refused'
+        ? this.abortRefused(ended.refusal, limits)
+        : this.concludeAbort(session, ended.answer, limits)
+    }
     const version = await endTxnVersion(cluster, session.owner.transactionalId, session.transactionVersion)
     const end = { commit: false, endTxnVersion: version }
-    const answer = await endTxn(cluster, session.owner, end, limits)
+    return this.concludeAbort(session, await endTxn(cluster, session.owner, end, limits), limits)
+  }
+
+  private async concludeAbort(
+    session: TransactionSession,
+    answer: CoordinatorAnswer,
+    limits: CallLimits
+  ): Promise<void> {
     switch (answer.errorCode) {
       case errorCode.NONE:
         return this.ended('aborted', { kind: 'ended', next: nextIdentity(answer) })
@@ -428,7 +434,7 @@ export class Transaction {
       case errorCode.PRODUCER_FENCED:
       case errorCode.TRANSACTION_ABORTABLE:
       case errorCode.UNKNOWN_PRODUCER_ID:
-        return this.abortRefused(answer.errorCode, limits)
+        return this.abortRefused({ code: answer.errorCode, evidence: [] }, limits)
       default:
         throw brokerError(answer.errorCode, `EndTxn (abort) of ${session.owner.transactionalId}`, { api: 'EndTxn' })
     }
@@ -436,13 +442,10 @@ export class Transaction {
 
   // The coordinator does not see this transaction as open: it timed out, another producer took over, or, once it was
   // sealed, somebody else ended it by its handle.
-  private async abortRefused(
-    code: number,
-    limits: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }
-  ): Promise<void> {
+  private async abortRefused(refusal: Refusal, limits: CallLimits): Promise<void> {
     const { cluster, options } = this.host
     if (this.handle !== undefined) {
-      const verdict = await judge(cluster, targetOf(this.handle), code, { ...limits, mayInitProducerId: false })
+      const verdict = await judge(cluster, targetOf(this.handle), refusal, { ...limits, mayInitProducerId: false })
       if (verdict.kind === 'alreadyCommitted' || verdict.kind === 'committed') {
         this.finish({ kind: 'alreadyCommitted' }, this.endSettledElsewhere(verdict))
         const message = `The transaction of ${options.transactionalId} was committed by its handle.`
@@ -450,7 +453,7 @@ export class Transaction {
       }
     }
     // Under a stale epoch the coordinator would not have looked at the state.
-    await this.host.recover(code !== errorCode.INVALID_TXN_STATE)
+    await this.host.recover(refusal.code !== errorCode.INVALID_TXN_STATE)
     this.ended('aborted', { kind: 'unused' })
   }
 

@@ -9,7 +9,8 @@ import { TopicRoutes } from '../producer/index.ts'
 import type { ProducerIdentity, WaitOptions } from '../producer/index.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { describe } from './judge.ts'
+import { describePresent, outdatedMsMax, trustSinceGiven } from './coordinator_view.ts'
+import type { Described } from './coordinator_view.ts'
 import { checkTransactionalOptions } from './options.ts'
 import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions } from './options.ts'
 import type { Witness } from './prepared.ts'
@@ -204,7 +205,10 @@ export class TransactionalProducer {
   // version a successor may stand one epoch further too, with a transaction of its own committed.
   private async presentIdentity(identity: ProducerIdentity, isInDoubt: boolean): Promise<ProducerIdentity | undefined> {
     const transactionVersion = await this.cluster.transactionVersion()
-    const described = await describe(this.cluster, this.transactionalId, this.limits(), [])
+    const owner = { transactionalId: this.transactionalId, ...identity }
+    const trustIn = (told: Described) => trustSinceGiven(owner, told)
+    const patience = { ...this.limits(), patienceMs: outdatedMsMax }
+    const described = await describePresent(this.cluster, this.transactionalId, trustIn, patience, [])
     // An id that the coordinator has forgotten is nobody else's.
     if (described === 'unknownId') return identity
     // Brokers before Kafka 3.0 cannot tell a timeout from a successor, from whom nothing may be taken.

@@ -16,7 +16,13 @@ import type {
 import { initializeIds, knownTransactionalIds } from './fencing.ts'
 import { decodeRecorded, encodeRecorded, explainWitnesses, readWitnesses } from './ledger.ts'
 import type { LedgerPlace } from './ledger.ts'
-import { abortHanging, findOpenTransactions, partitionsOfLedgers, partitionsOfTopic } from './open_transactions.ts'
+import {
+  abortHanging,
+  findOpenTransactions,
+  openTransactionsNow,
+  partitionsOfLedgers,
+  partitionsOfTopic
+} from './open_transactions.ts'
 import type { OpenTransaction } from './open_transactions.ts'
 import { packHandle, unpackHandle } from './packed_handle.ts'
 import { proveCommitted, settleByAbort, settleByCommit } from './settlement.ts'
@@ -195,7 +201,10 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     isNewest: () => Promise<boolean>
   ): Promise<string | undefined> {
     const options = this.#recoveryOptions()
-    const open = await this.#pendingWitnesses()
+    if ((await this.#pendingWitnesses(openTransactionsNow)).length === 0) return undefined
+    // Asked at once: every id is fenced, so a checkpoint that an earlier run publishes from here on cannot be committed.
+    const wasNewest = await isNewest()
+    const open = await this.#pendingWitnesses(findOpenTransactions)
     const [first] = open
     if (first === undefined) return undefined
     const { topic, partition, startOffset, producerId } = first
@@ -205,16 +214,16 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     if (committed !== undefined) {
       return `${what}, and the last transaction of producerId ${committed.producerId} was committed`
     }
-    if (!(await isNewest())) return `${what}, and there is a newer checkpoint than ${chosen.checkpointId}`
+    if (!wasNewest) return `${what}, and there is a newer checkpoint than ${chosen.checkpointId}`
     await abortHanging(this.#cluster, open, options)
     return undefined
   }
 
-  async #pendingWitnesses(): Promise<readonly OpenTransaction[]> {
+  async #pendingWitnesses(find: typeof findOpenTransactions): Promise<readonly OpenTransaction[]> {
     const options = this.#recoveryOptions()
     try {
       const partitions = await partitionsOfLedgers(this.#cluster, this.#transactionalIds, options.signal)
-      return await findOpenTransactions(this.#cluster, partitions, this.#formerProducers, options)
+      return await find(this.#cluster, partitions, this.#formerProducers, options)
     } catch (error) {
       // Few may look into that topic. What is pending there shows when the ledger is read.
       if (error instanceof KafkaError && error.kafkaCode === topicAuthorizationFailed) return []

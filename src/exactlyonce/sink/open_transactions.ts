@@ -69,18 +69,20 @@ export async function findOpenTransactions(
   return retry(runtime, retryOptions, async (leftMs): Promise<Attempt<readonly OpenTransaction[]>> => {
     // What was so before the end of the patience proves nothing, however late the answer is seen.
     const askedMs = runtime.monotonicMs()
-    const open = await openNow(cluster, partitions, producers, { deadlineMs: leftMs, signal })
+    const open = await openTransactionsNow(cluster, partitions, producers, { deadlineMs: leftMs, signal })
     if (open.length === 0 || askedMs - startMs >= markerPatienceMs) return { done: open }
     return { again: new KafkaError('INVALID_STATE', `${what}: ${open.length} found.`, { retriable: true }) }
   })
 }
 
-async function openNow(
+/** As findOpenTransactions, but also those that may go away in a moment. */
+export async function openTransactionsNow(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   producers: ReadonlyMap<bigint, number>,
   options: ReadOptions
-): Promise<OpenTransaction[]> {
+): Promise<readonly OpenTransaction[]> {
+  if (partitions.length === 0 || producers.size === 0) return []
   const open = (await allOpen(cluster, partitions, options)).filter(({ producerId }) => producers.has(producerId))
   const later = open.find(({ producerId, producerEpoch }) => producerEpoch >= (producers.get(producerId) ?? Infinity))
   if (later !== undefined) throw takenOver(later.producerId, later.producerEpoch)
