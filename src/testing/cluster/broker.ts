@@ -38,6 +38,12 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** Who led a partition before an election. */
+export interface FormerLeader {
+  readonly leader: number
+  readonly leaderEpoch: number
+}
+
 /** How long a broker that goes on after a pause does not know what it missed; 103 to 135 ms in Kafka 4.4.0. */
 const catchUpMs = 120
 
@@ -58,6 +64,8 @@ export class Broker {
   #late: (() => void)[] = []
   /** Elections that a paused broker has not heard of. */
   #missed: (() => void)[] = []
+  /** Who leads, as far as it knows, where it has not heard of an election. */
+  readonly #formerLeaders = new Map<Partition, FormerLeader>()
   #listener: Listener | undefined
   #isRunning = true
   #isPaused = false
@@ -134,6 +142,16 @@ export class Broker {
     })
   }
 
+  /** The cluster has elected a leader, and every broker will hear of it. */
+  heardElection(partition: Partition, former: FormerLeader): void {
+    if (this.#isBehind && !this.#formerLeaders.has(partition)) this.#formerLeaders.set(partition, former)
+  }
+
+  /** Who leads as far as this broker knows: one that stood still believes for a moment what was so before. */
+  knownLeader(partition: Partition): FormerLeader {
+    return this.#formerLeaders.get(partition) ?? partition
+  }
+
   /** The cluster has made this broker the leader of a partition. */
   elected(partition: Partition): void {
     this.#learn(() => this.#coordinatorOf(partition)?.onElection(partition))
@@ -172,7 +190,7 @@ export class Broker {
     const late = this.#late
     this.#late = []
     for (const fire of late) fire()
-    if (this.#missed.length > 0) this.setTimer(catchUpMs, () => this.#catchUp())
+    if (this.#isBehind) this.setTimer(catchUpMs, () => this.#catchUp())
     for (const connection of this.#connections) connection.resume()
   }
 
@@ -191,13 +209,18 @@ export class Broker {
 
   /** A paused broker hears of elections only after it goes on, and until then takes itself for what it was. */
   #learn(news: () => void): void {
-    if (this.#isPaused || this.#missed.length > 0) this.#missed.push(news)
+    if (this.#isBehind) this.#missed.push(news)
     else news()
+  }
+
+  get #isBehind(): boolean {
+    return this.#isPaused || this.#missed.length > 0 || this.#formerLeaders.size > 0
   }
 
   #catchUp(): void {
     const missed = this.#missed
     this.#missed = []
+    this.#formerLeaders.clear()
     for (const news of missed) news()
   }
 

@@ -335,8 +335,10 @@ export class Cluster {
 
   #lead(partition: Partition, leader: number): void {
     const before = this.leaderOf(partition)
+    const former = { leader: partition.leader, leaderEpoch: partition.leaderEpoch }
     partition.leader = leader
     partition.leaderEpoch++
+    for (const { broker } of this.nodes.values()) broker?.heardElection(partition, former)
     if (leader !== noLeader) {
       const { log } = partition
       // Others do not have what their old leader alone had appended.

@@ -101,6 +101,28 @@ describeBrokers('a witness that is pending without a transaction', () => {
     expect(await outcomesOf(bootstrap, topic)).toEqual(['COMMIT', 'ABORT'])
   })
 
+  test('is ended also where a run that is shut out publishes a checkpoint while its marker is waited for', async () => {
+    await using broker = await startBroker({ transactionVersion: 1, config })
+    const { bootstrap } = broker
+    const kafka = openKafka(bootstrap)
+    const topic = await newTopic(kafka, 'pending')
+    const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
+    await first.write('a')
+    const chosen = await first.preCommit(0)
+    await first.participant.commit(0)
+    await leavePending(bootstrap, kafka, topic, `${topic}.0.1`)
+    await first.close()
+
+    const second = new SinkHarness([sinkOf(kafka, topic, topic)])
+    await second.participant.fence([chosen])
+    const publishedMs = performance.now() + 1_000
+    const isNewestYet = () => Promise.resolve(performance.now() < publishedMs)
+    const finding = await second.participant.verify(chosen, isNewestYet)
+    expect(performance.now()).toBeGreaterThan(publishedMs)
+    expect(finding).toEqual({ kind: 'consistent', checkpointIdMax: 0 })
+    expect(await ledgerOf(kafka, topic, `${topic}.0.1`)).toBe('empty')
+  })
+
   test('is not ended where the last transaction of its producer was committed', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
     const { bootstrap } = broker
