@@ -15,6 +15,26 @@ import { uniqueName } from './settling.ts'
 /** Brokers lose their session after 3 s, and then everything they led moves. */
 const failoverMsMax = 60_000
 
+/** The old coordinator is done with the first transaction: nothing but a request makes it say anything later. */
+async function commitFirst(kafka: Kafka, topic: string): Promise<TransactionalProducer> {
+  const producer = kafka.transactionalProducer({ transactionalId: topic })
+  const transaction = producer.beginTransaction()
+  await transaction.send({ topic, partition: 0, value: 'first' })
+  expect(await transaction.commit()).toEqual({ kind: 'committed' })
+  const state = async () => (await kafka.admin().describeTransactions([topic])).get(topic)?.state
+  await expect.poll(state).toBe('CompleteCommit')
+  return producer
+}
+
+async function movedFrom(old: number, bootstrap: string, transactionalId: string): Promise<void> {
+  await using kafka = new Kafka({ brokers: bootstrap.split(','), requestTimeoutMs: 1_000 })
+  const coordinatorNow = async (): Promise<number> => {
+    kafka.cluster.invalidateCoordinator('transaction', transactionalId)
+    return kafka.cluster.coordinator('transaction', transactionalId)
+  }
+  await expect.poll(coordinatorNow, { timeout: failoverMsMax, interval: 200 }).not.toBe(old)
+}
+
 describeBrokers('a coordinator that stood still while another one took its place', () => {
   let cluster: ProxiedBroker
 
@@ -31,26 +51,6 @@ describeBrokers('a coordinator that stood still while another one took its place
     return () => frames.map(({ version, bytes }) => decodeResponse('EndTxn', version, bytes.subarray(4)).body.errorCode)
   }
 
-  /** The old coordinator is done with the first transaction: nothing but a request makes it say anything later. */
-  async function commitFirst(kafka: Kafka, topic: string): Promise<TransactionalProducer> {
-    const producer = kafka.transactionalProducer({ transactionalId: topic })
-    const transaction = producer.beginTransaction()
-    await transaction.send({ topic, partition: 0, value: 'first' })
-    expect(await transaction.commit()).toEqual({ kind: 'committed' })
-    const state = async () => (await kafka.admin().describeTransactions([topic])).get(topic)?.state
-    await expect.poll(state).toBe('CompleteCommit')
-    return producer
-  }
-
-  async function movedFrom(old: number, transactionalId: string): Promise<void> {
-    await using kafka = new Kafka({ brokers: cluster.bootstrap.split(','), requestTimeoutMs: 1_000 })
-    const coordinatorNow = async (): Promise<number> => {
-      kafka.cluster.invalidateCoordinator('transaction', transactionalId)
-      return kafka.cluster.coordinator('transaction', transactionalId)
-    }
-    await expect.poll(coordinatorNow, { timeout: failoverMsMax, interval: 200 }).not.toBe(old)
-  }
-
   test('does not decide about a transaction that it has never seen', async () => {
     await using kafka = new Kafka({ brokers: cluster.bootstrap.split(','), requestTimeoutMs: 2_000 })
     const topic = uniqueName('superseded')
@@ -58,7 +58,7 @@ describeBrokers('a coordinator that stood still while another one took its place
     const producer = await commitFirst(kafka, topic)
     const old = await kafka.cluster.coordinator('transaction', topic)
     cluster.broker.pause(old)
-    await movedFrom(old, topic)
+    await movedFrom(old, cluster.bootstrap, topic)
     const transaction = producer.beginTransaction()
     await transaction.send([0, 1, 2].map((partition) => ({ topic, partition, value: 'second' })))
     const handle = await transaction.prepare()
