@@ -2,13 +2,9 @@
 // the reply did not come. Pure functions from what was seen to a KafkaError; connection.ts acts on them.
 import { ProtocolError } from '../protocol/index.ts'
 import type { ApiName } from '../protocol/index.ts'
+import { codeOf } from '../runtime/index.ts'
 import { KafkaError } from './errors.ts'
 import type { ClientErrorCode } from './errors.ts'
-
-function nodeCode(error: unknown): string {
-  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
-  return typeof code === 'string' ? code : ''
-}
 
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
@@ -32,7 +28,7 @@ function isTlsFailure(code: string): boolean {
 
 /** Why no connection could be opened. CONNECTION_REFUSED or TLS_FAILED. */
 export function connectFailure(error: unknown, address: string, usesTls: boolean): KafkaError {
-  const code = nodeCode(error)
+  const code = codeOf(error) ?? ''
   if (usesTls && isTlsFailure(code)) {
     return new KafkaError('TLS_FAILED', `TLS with ${address} failed: ${messageOf(error)} (${code}).`, {
       broker: address,

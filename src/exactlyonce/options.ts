@@ -9,37 +9,37 @@ import type { CheckpointingSettings, SinkFunction, SourceFunction } from './func
 /** What to do when the job fails other than for good. */
 export interface RestartOptions {
   /** Failures in a row, without a completed checkpoint between them, after which the job gives up. Default 3; 0: never restart. */
-  readonly attemptsMax?: number
+  readonly attemptsMax?: number | undefined
   /** Pause before the first restart, milliseconds; doubled for each further one in a row up to 30 s. Default 1000. */
-  readonly delayMs?: number
+  readonly delayMs?: number | undefined
 }
 
 export interface EnvironmentOptions {
   /** Subtasks of each operator, 1 to 128. Default 1. */
-  readonly parallelism?: number
+  readonly parallelism?: number | undefined
   /** Default: silence. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
   /** Default: the real one. */
-  readonly runtime?: Runtime
-  readonly restart?: RestartOptions
+  readonly runtime?: Runtime | undefined
+  readonly restart?: RestartOptions | undefined
   /**
    * What to do when a transaction is proven lost and the checkpoint before it is gone. `stop` (default): end with
    * CommittedDataLostError. `acceptLoss`: go on without its records.
    */
-  readonly onLostTransaction?: 'stop' | 'acceptLoss'
+  readonly onLostTransaction?: 'stop' | 'acceptLoss' | undefined
   /** How long one step of recovery may go on trying, milliseconds. Default 120000. */
-  readonly recoveryDeadlineMs?: number
+  readonly recoveryDeadlineMs?: number | undefined
 }
 
 export interface CheckpointingOptions {
   /** Where checkpoints are kept, such as `fileCheckpointStorage('./checkpoints')`. */
   readonly storage: CheckpointStorage
   /** From the first barrier until the checkpoint is durable, milliseconds; then the job restarts. Default 60000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** At least this long between the end of one checkpoint and the beginning of the next, milliseconds. Default 0. */
-  readonly minPauseMs?: number
+  readonly minPauseMs?: number | undefined
   /** Checkpoints that may be under way at once, 1 to 16. Default 1. */
-  readonly concurrentMax?: number
+  readonly concurrentMax?: number | undefined
 }
 
 export interface CheckedCheckpointing extends CheckpointingSettings {
@@ -71,7 +71,7 @@ export interface CheckedEnvironment {
   readonly parallelism: number
   readonly logger: Logger
   readonly runtime: Runtime
-  readonly restart: Required<RestartOptions>
+  readonly restart: Checked<typeof restartTable>
   readonly onLostTransaction: 'stop' | 'acceptLoss'
   readonly recoveryDeadlineMs: number
 }
@@ -103,7 +103,7 @@ export function checkCheckpointingOptions(intervalMs: number, given: Checkpointi
 /** The name of an operator, and nothing else so far. */
 export interface OperatorOptions {
   /** Unique in the job. Name operators with state: the name is what finds it again. Default: kind and number. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 const operatorTable = { name: string({ lengthMax: 200, optional: true }) }
@@ -139,7 +139,7 @@ export const kafkaRule = value(
 
 export interface ExecuteOptions {
   /** Cancels the job when it aborts. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 const jobNameTable = { jobName: string({ lengthMax: 200 }) }
@@ -164,11 +164,11 @@ export interface FileStorageOptions {
    * `pid` (default): one living process at a time. `none`: no lock; two runs at once are then told apart only by the
    * fencing in Kafka and in the store.
    */
-  readonly lock?: 'pid' | 'none'
+  readonly lock?: 'pid' | 'none' | undefined
   /** Completed checkpoints that are kept, 1 to 1000. Default 1; what recovery needs is kept besides. */
-  readonly retainedMax?: number
+  readonly retainedMax?: number | undefined
   /** A larger checkpoint is refused, going in and coming out. Default 256 MiB. */
-  readonly checkpointBytesMax?: number
+  readonly checkpointBytesMax?: number | undefined
 }
 
 export function checkFileStorageOptions(

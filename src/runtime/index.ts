@@ -1,6 +1,7 @@
 // The door of the runtime: the contract with the outside world, its implementation on Node, and helpers that need
 // nothing but the contract.
 
+export { codeOf } from './failure_code.ts'
 export { onAbort } from './abort.ts'
 export { nodeRuntime } from './node_runtime.ts'
 export type { NodeRuntimeOptions } from './node_runtime.ts'

@@ -3,6 +3,7 @@
 
 import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from './failure_code.ts'
 import type { Files } from './runtime.ts'
 
 /** The real file system. `mkdir` also makes missing parents and is content with a folder that is there. */
@@ -52,7 +53,7 @@ async function isMade(path: string, mode: number | undefined): Promise<boolean> 
     await mkdir(path, mode === undefined ? {} : { mode })
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (codeOf(error) === 'ENOENT') return false
     const there = await stat(path).catch(() => undefined)
     if (there?.isDirectory() === true) return true
     throw error

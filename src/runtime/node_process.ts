@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { codeOf } from './failure_code.ts'
 import type { ProcessIdentity } from './runtime.ts'
 
 /** Stands for what the platform does not tell; equal on both sides of a comparison, so it never claims a death. */
@@ -49,7 +50,7 @@ function exists(pid: number): boolean {
     return true
   } catch (error) {
     // EPERM: it is there, but belongs to somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }
 

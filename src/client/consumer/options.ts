@@ -34,7 +34,7 @@ const rules = {
 export type CheckedConsumerOptions = Checked<typeof rules>
 
 /** Options of a consumer; each has a default. See the comments in this file. */
-export type ConsumerOptions = { readonly [K in keyof CheckedConsumerOptions]?: CheckedConsumerOptions[K] }
+export type ConsumerOptions = { readonly [K in keyof CheckedConsumerOptions]?: CheckedConsumerOptions[K] | undefined }
 
 const contradictions: readonly Contradiction<typeof rules>[] = [
   ({ fetchBytesMin, fetchBytesMax }) =>

@@ -12,7 +12,7 @@ import type { CheckedProducerOptions, ProducerMessage, ProducerOptions, RecordMe
 import type { ProducerIdentity } from './partition_queue.ts'
 import { RecordStream } from './record_stream.ts'
 import type { WriteContext } from './sender.ts'
-import { TopicRoutes } from './topic_routes.ts'
+import { closedError, TopicRoutes } from './topic_routes.ts'
 
 export type { ProducerMessage, ProducerOptions, RecordMetadata } from './options.ts'
 
@@ -167,8 +167,4 @@ export class Producer {
 
 function isList(messages: ProducerMessage | readonly ProducerMessage[]): messages is readonly ProducerMessage[] {
   return Array.isArray(messages)
-}
-
-function closedError(): KafkaError {
-  return new KafkaError('CLOSED', 'The producer is closed.')
 }

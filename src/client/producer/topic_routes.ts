@@ -148,7 +148,8 @@ export class TopicRoutes {
   }
 }
 
-function closedError(): KafkaError {
+/** What waits on a producer that is closed is told this. */
+export function closedError(): KafkaError {
   return new KafkaError('CLOSED', 'The producer is closed.')
 }
 

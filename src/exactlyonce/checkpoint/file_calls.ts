@@ -1,16 +1,12 @@
 // Calls to the disk as the store and its lock use them: what is expected to fail is a value, and a file system that cannot
 // do what a safe store needs is named.
 import { dirname } from 'node:path'
+import { codeOf } from '../../runtime/index.ts'
 import type { Files } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 
 /** How file systems without hard links refuse one. */
-const noLinks: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
-
-/** Node's code of a failed call, such as `ENOENT`. */
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
-}
+const noLinks: readonly string[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
 /** Gives a file a second name; false where that is taken. Rejects with JobError where there can be no second names. */
 export async function linked(files: Files, from: string, to: string): Promise<boolean> {
@@ -20,7 +16,7 @@ export async function linked(files: Files, from: string, to: string): Promise<bo
   } catch (error) {
     const code = codeOf(error)
     if (code === 'EEXIST') return false
-    if (noLinks.includes(code)) throw cannotLink(dirname(to), String(code), error)
+    if (code !== undefined && noLinks.includes(code)) throw cannotLink(dirname(to), code, error)
     throw error
   }
 }

@@ -2,11 +2,12 @@
 // link, which fails where that name is taken; then the folder is flushed. So a name that is there has whole content, and
 // nothing is ever replaced. Files are readable by their owner alone: what they hold can commit transactions.
 import { dirname, join, resolve } from 'node:path'
+import { codeOf } from '../../runtime/index.ts'
 import type { Files, Runtime } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import { checkFileStorageOptions } from '../options.ts'
 import type { FileStorageOptions } from '../options.ts'
-import { codeOf, linked, unlessMissing } from './file_calls.ts'
+import { linked, unlessMissing } from './file_calls.ts'
 import { lockFolder } from './file_lock.ts'
 import type { FolderLock } from './file_lock.ts'
 import { BlobCheckpointStore } from './store.ts'
@@ -157,7 +158,7 @@ async function ioOf<T>(what: string, call: () => Promise<T>): Promise<T> {
     return await call()
   } catch (error) {
     const code = codeOf(error)
-    if (error instanceof JobError || typeof code !== 'string') throw error
+    if (error instanceof JobError || code === undefined) throw error
     const nextStep = nextSteps[code] ?? 'See that the disk has room and that this user may write there.'
     throw new JobError('CHECKPOINT_STORE', `Could not ${what}: ${code}.`, { nextStep, cause: error })
   }

@@ -15,27 +15,27 @@ export type Semantic = 'EXACTLY_ONCE' | 'AT_LEAST_ONCE' | 'NONE'
 export interface KafkaSinkOptions<T> {
   readonly kafka: Kafka
   /** Where records go; or else, or besides, `topicFor`. */
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** The topic of one element; undefined: `topic`. */
-  readonly topicFor?: (element: T) => string | undefined
+  readonly topicFor?: ((element: T) => string | undefined) | undefined
   readonly schema: SerializationSchema<T>
   /** Default `EXACTLY_ONCE`. */
-  readonly semantic?: Semantic
+  readonly semantic?: Semantic | undefined
   /**
    * Names this job's transactional ids, ledger groups and nothing else in the whole cluster. Needed for `EXACTLY_ONCE`;
    * must stay the same over restarts. All sinks of a job on one cluster give the same one: they share a transaction.
    */
-  readonly transactionalIdPrefix?: string
+  readonly transactionalIdPrefix?: string | undefined
   /**
    * After this time the broker aborts a transaction that was not committed, milliseconds. A job that is down for longer
    * makes the lost output again from the checkpoint before. Default 600000; the broker's own limit is
    * transaction.max.timeout.ms (900000 unless changed).
    */
-  readonly transactionTimeoutMs?: number
+  readonly transactionTimeoutMs?: number | undefined
   /** Topic under which the witnesses of commits are kept; nothing is written to it. Default `topic`. */
-  readonly ledgerTopic?: string
+  readonly ledgerTopic?: string | undefined
   /** Batching, memory and compression. Sinks that share a transaction give the same. */
-  readonly producer?: ProducerOptions
+  readonly producer?: ProducerOptions | undefined
 }
 
 type TopicFor = (element: never) => string | undefined

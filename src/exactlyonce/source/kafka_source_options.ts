@@ -29,31 +29,31 @@ export type OffsetCommitMode = 'DISABLED' | 'ON_CHECKPOINTS' | 'KAFKA_PERIODIC'
 export interface KafkaSourceOptions<T> {
   readonly kafka: Kafka
   /** Names of the topics; or else `topicPattern`. */
-  readonly topics?: readonly string[]
+  readonly topics?: readonly string[] | undefined
   /** All topics whose whole name matches, also those that are created later. */
-  readonly topicPattern?: RegExp
-  readonly groupId?: string
+  readonly topicPattern?: RegExp | undefined
+  readonly groupId?: string | undefined
   readonly schema: DeserializationSchema<T>
   /** Default `GROUP_OFFSETS` where there is a `groupId`, else `EARLIEST`. */
-  readonly startupMode?: StartupMode
-  /** Default `ON_CHECKPOINTS` where there is a `groupId`, else `DISABLED`. */
-  readonly offsetCommitMode?: OffsetCommitMode
+  readonly startupMode?: StartupMode | undefined
+  /** Default `ON_CHECKPOINTS` where there is a `groupId`, which commits nothing in a job without checkpoints; else `DISABLED`. */
+  readonly offsetCommitMode?: OffsetCommitMode | undefined
   /** For `KAFKA_PERIODIC`, milliseconds. Default 5000. */
-  readonly offsetCommitIntervalMs?: number
+  readonly offsetCommitIntervalMs?: number | undefined
   /** How often new topics and partitions are looked for, milliseconds; 0: never. Default 30000. */
-  readonly discoveryIntervalMs?: number
+  readonly discoveryIntervalMs?: number | undefined
   /** Default `read_committed`. */
-  readonly isolationLevel?: 'read_committed' | 'read_uncommitted'
+  readonly isolationLevel?: 'read_committed' | 'read_uncommitted' | undefined
   /** Default `fail`. */
-  readonly onBadRecord?: OnBadRecord<T>
+  readonly onBadRecord?: OnBadRecord<T> | undefined
   /** Ends after the records that are there at the first start. Default false. */
-  readonly bounded?: boolean
+  readonly bounded?: boolean | undefined
   /** Records that one array holds, where batches are not larger. Default 10000. */
-  readonly recordsPerPollMax?: number
+  readonly recordsPerPollMax?: number | undefined
   /** Bytes of one fetch reply, of one partition in it, and that may wait to be handed out; see ConsumerOptions. */
-  readonly fetchBytesMax?: number
-  readonly partitionFetchBytesMax?: number
-  readonly bufferedBytesMax?: number
+  readonly fetchBytesMax?: number | undefined
+  readonly partitionFetchBytesMax?: number | undefined
+  readonly bufferedBytesMax?: number | undefined
 }
 
 const startupModes = ['GROUP_OFFSETS', 'EARLIEST', 'LATEST']
