@@ -41,6 +41,10 @@ const metadataVersionMin = 4
 /** Addresses in a message, at most. */
 const addressesShownMax = 3
 
+/** What to do where nothing was refused and nothing answered. */
+const nobodyAnswers =
+  'Nothing refused and nothing answered: look for a firewall, a broker that hangs, or a server that is none.'
+
 export class NetworkCluster implements Cluster {
   readonly runtime: Runtime
   readonly logger: Logger
@@ -239,7 +243,7 @@ export class NetworkCluster implements Cluster {
     return new KafkaError('REQUEST_TIMEOUT', why === undefined ? message : `${message} ${why.reason}`, {
       retriable: true,
       api,
-      nextStep: why?.nextStep,
+      nextStep: why?.nextStep ?? nobodyAnswers,
       broker: why?.broker,
       cause: why
     })

@@ -309,6 +309,7 @@ describe('requests go where they belong', () => {
     const start = performance.now()
     const error = await failure(clusterOf(list).request('any', 'EndTxn', endTxn, { timeoutMs: 50 }))
     expect(error).toMatchObject({ code: 'REQUEST_TIMEOUT', outcomeUnknown: false })
+    expect(error.nextStep).toContain('nothing answered')
     expect(performance.now() - start).toBeLessThan(300)
   })
 })
