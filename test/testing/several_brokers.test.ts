@@ -248,6 +248,31 @@ describe('a broker that stands still', () => {
     using first = await open(kafka, 1)
     expect(await first.produce(topic, batch())).toMatchObject({ errorCode: NOT_LEADER_OR_FOLLOWER })
   })
+
+  test('are told for a moment as they were by a broker that stood still, coordinators too', async () => {
+    await using kafka = await start()
+    const topic = await ledBy(kafka, 1)
+    const coordinatorOf = async (site: Site): Promise<number | undefined> => {
+      const found = await site.wire.request('FindCoordinator', 4, { keyType: 1, coordinatorKeys: ['id'] })
+      return found.coordinators[0]?.nodeId
+    }
+    using other = await open(kafka, 2)
+    using first = await open(kafka, 1)
+    expect(await coordinatorOf(first)).toBeGreaterThan(0)
+    kafka.moveCoordinator('transaction', 'id', 1)
+    const before = await partitionOf(first, topic.name)
+    kafka.pause(1)
+    await expect.poll(() => kafka.leaderOf(topic.name, 0)).not.toBe(1)
+    const now = await partitionOf(other, topic.name)
+    expect(now.leaderEpoch).toBeGreaterThan(before.leaderEpoch)
+    kafka.resume(1)
+    const { leaderId, leaderEpoch } = before
+    expect(await partitionOf(first, topic.name)).toMatchObject({ leaderId, leaderEpoch })
+    expect(await coordinatorOf(first)).toBe(1)
+    expect(await coordinatorOf(other)).not.toBe(1)
+    await expect.poll(() => coordinatorOf(first)).not.toBe(1)
+    expect(await partitionOf(first, topic.name)).toMatchObject({ leaderId: now.leaderId })
+  })
 })
 
 describe('coordinators', () => {
