@@ -31,10 +31,11 @@ export class TransactionalProducer {
   private readonly routes: TopicRoutes
   private identity: ProducerIdentity | undefined
   /**
-   * The next epoch must be taken before a write: below transaction version 2 between any two transactions, or in doubt
-   * whether the present one is still ours.
+   * Whether the next epoch must be taken before a write: below transaction version 2 between any two transactions, or in
+   * doubt whether the present one is still ours. One 'givenByEnd', by EndTxn, serves version 2 only: a transaction of an
+   * older version would leave just what a repeated commit of the transaction before it looks for.
    */
-  private nextEpoch: 'given' | 'needed' | 'inDoubt' = 'given'
+  private nextEpoch: 'given' | 'givenByEnd' | 'needed' | 'inDoubt' = 'given'
   /** When the coordinator answered EndTxn, on the monotonic clock, while its markers may still be on their way. */
   private endedAtMs: number | undefined
   private fenced: KafkaError | undefined
@@ -148,6 +149,7 @@ export class TransactionalProducer {
           return
         }
         this.identity = end.next
+        this.nextEpoch = 'givenByEnd'
         this.endedAtMs = this.cluster.runtime.monotonicMs()
         return
       case 'unclear':
@@ -161,8 +163,9 @@ export class TransactionalProducer {
   private async openSession(): Promise<TransactionSession> {
     if (this.fenced !== undefined) throw this.fenced
     const transactionVersion = await this.cluster.transactionVersion()
+    const isGiven = this.nextEpoch === 'given' || (this.nextEpoch === 'givenByEnd' && transactionVersion === 2)
     if (this.identity === undefined) await this.takeId(this.limits())
-    else if (this.nextEpoch !== 'given') await this.takeNextEpoch(this.nextEpoch === 'inDoubt')
+    else if (!isGiven) await this.takeNextEpoch(this.nextEpoch === 'inDoubt')
     else if (this.endedAtMs !== undefined) await waitForMarkers(this.cluster, this.transactionalId, this.endedAtMs)
     this.endedAtMs = undefined
     const { identity, transactionalId } = this
