@@ -47,6 +47,12 @@ async function partitionOf(site: Site, name: string) {
   return (await site.wire.request('Metadata', 12, request)).topics[0]!.partitions[0]!
 }
 
+/** Which broker it names as the coordinator of the transactional id `id`. */
+async function coordinatorNamedBy(site: Site): Promise<number | undefined> {
+  const found = await site.wire.request('FindCoordinator', 4, { keyType: 1, coordinatorKeys: ['id'] })
+  return found.coordinators[0]?.nodeId
+}
+
 describe('a cluster of three', () => {
   test('spreads leaders over its brokers', async () => {
     await using kafka = await start()
@@ -252,13 +258,9 @@ describe('a broker that stands still', () => {
   test('are told for a moment as they were by a broker that stood still, coordinators too', async () => {
     await using kafka = await start()
     const topic = await ledBy(kafka, 1)
-    const coordinatorOf = async (site: Site): Promise<number | undefined> => {
-      const found = await site.wire.request('FindCoordinator', 4, { keyType: 1, coordinatorKeys: ['id'] })
-      return found.coordinators[0]?.nodeId
-    }
     using other = await open(kafka, 2)
     using first = await open(kafka, 1)
-    expect(await coordinatorOf(first)).toBeGreaterThan(0)
+    expect(await coordinatorNamedBy(first)).toBeGreaterThan(0)
     kafka.moveCoordinator('transaction', 'id', 1)
     const before = await partitionOf(first, topic.name)
     kafka.pause(1)
@@ -268,9 +270,9 @@ describe('a broker that stands still', () => {
     kafka.resume(1)
     const { leaderId, leaderEpoch } = before
     expect(await partitionOf(first, topic.name)).toMatchObject({ leaderId, leaderEpoch })
-    expect(await coordinatorOf(first)).toBe(1)
-    expect(await coordinatorOf(other)).not.toBe(1)
-    await expect.poll(() => coordinatorOf(first)).not.toBe(1)
+    expect(await coordinatorNamedBy(first)).toBe(1)
+    expect(await coordinatorNamedBy(other)).not.toBe(1)
+    await expect.poll(() => coordinatorNamedBy(first)).not.toBe(1)
     expect(await partitionOf(first, topic.name)).toMatchObject({ leaderId: now.leaderId })
   })
 })
