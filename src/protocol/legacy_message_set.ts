@@ -25,7 +25,7 @@ const messageBytesMin = [14, 22] as const
 const compressionMask = 0x07
 const logAppendTime = 0x08
 const zstd = 4
-const noTimestamp = -1
+const noTimestamp = -1n
 
 /** Messages that are not compressed are read together up to this many bytes, so that few batches have many records. */
 const runBytesMax = 128 * 1024
@@ -44,7 +44,7 @@ export interface LegacySet {
   /** The offset of a wrapper is the last one inside. */
   readonly lastOffset: bigint
   /** Of a wrapper its own, which is the highest inside; -1 in format 0. */
-  readonly maxTimestamp: number
+  readonly maxTimestamp: bigint
   /** The records, or the compressed set that has them. */
   readonly content: LegacyRecords | Uint8Array
 }
@@ -56,7 +56,7 @@ export interface LegacyRecords {
   readonly baseOffset: bigint
   readonly lastOffset: bigint
   /** Milliseconds since 1970 to which the records' timestamps are relative. */
-  readonly baseTimestamp: number
+  readonly baseTimestamp: bigint
 }
 
 /**
@@ -91,7 +91,7 @@ export function readLegacySet(bytes: Uint8Array, at: number): LegacySet {
     if (bytes[end + legacyLayout.attributes] !== attributes || !message.isSound(end)) break
     if (hasAppendTime && message.timestamp !== timestamp) break
     if (message.offset <= lastOffset || message.offset - first.offset > offsetDeltaMax) break
-    maxTimestamp = Math.max(maxTimestamp, message.timestamp)
+    if (message.timestamp > maxTimestamp) maxTimestamp = message.timestamp
     lastOffset = message.offset
     end = message.end
   }
@@ -197,7 +197,7 @@ class MessageCursor {
     this.offset = this.view.getBigInt64(at)
     this.magic = magic
     this.attributes = bytes[at + legacyLayout.attributes]! & (magic === 1 ? 0xff : compressionMask)
-    this.timestamp = magic === 1 ? Number(this.view.getBigInt64(at + legacyLayout.timestamp)) : noTimestamp
+    this.timestamp = magic === 1 ? this.view.getBigInt64(at + legacyLayout.timestamp) : noTimestamp
     this.keyStart = keyAt + 4
     this.keyLength = keyLength
     this.valueStart = valueAt + 4
@@ -205,10 +205,23 @@ class MessageCursor {
   }
 }
 
+/** What the deltas of format 2 are counted from. */
+interface First {
+  offset: bigint
+  timestamp: bigint
+}
+
+// Added to the first one as Java adds, so that what wraps around comes back.
+function timestampDelta(message: MessageCursor, first: First): number | bigint {
+  const delta = BigInt.asIntN(64, message.timestamp - first.timestamp)
+  const near = Number(delta)
+  return Number.isSafeInteger(near) ? near : delta
+}
+
 // The messages between `start` and `end`, which were verified, in the encoding of format 2.
 function asRecords(bytes: Uint8Array, start: number, end: number, offsetBase: bigint): LegacyRecords {
   const message = new MessageCursor(bytes)
-  const first = { offset: 0n, timestamp: 0 }
+  const first: First = { offset: 0n, timestamp: 0n }
   let size = 0
   let count = 0
   let previous = -1
@@ -221,7 +234,7 @@ function asRecords(bytes: Uint8Array, start: number, end: number, offsetBase: bi
     const delta = Number(message.offset - first.offset)
     if (delta <= previous || delta > offsetDeltaMax) throw malformed('offsets do not ascend', at)
     previous = delta
-    const body = bodySize(message, message.timestamp - first.timestamp, delta)
+    const body = bodySize(message, timestampDelta(message, first), delta)
     size += varintSize(body) + body
   }
   const records = new Uint8Array(size)
@@ -240,13 +253,13 @@ function writeRecord(
   start: number,
   bytes: Uint8Array,
   message: MessageCursor,
-  first: { readonly offset: bigint; readonly timestamp: number }
+  first: First
 ): number {
-  const timestampDelta = message.timestamp - first.timestamp
+  const delta = timestampDelta(message, first)
   const offsetDelta = Number(message.offset - first.offset)
-  let at = writeVarint(target, start, bodySize(message, timestampDelta, offsetDelta))
+  let at = writeVarint(target, start, bodySize(message, delta, offsetDelta))
   target[at++] = 0
-  at = writeVarlong(target, at, timestampDelta)
+  at = writeVarlong(target, at, delta)
   at = writeVarint(target, at, offsetDelta)
   at = writePart(target, at, bytes, message.keyStart, message.keyLength)
   at = writePart(target, at, bytes, message.valueStart, message.valueLength)
@@ -255,8 +268,8 @@ function writeRecord(
 }
 
 // Attributes, both deltas, key, value, and the number of headers.
-function bodySize(message: MessageCursor, timestampDelta: number, offsetDelta: number): number {
-  const deltas = varlongSize(timestampDelta) + varintSize(offsetDelta)
+function bodySize(message: MessageCursor, delta: number | bigint, offsetDelta: number): number {
+  const deltas = varlongSize(delta) + varintSize(offsetDelta)
   return 2 + deltas + partSize(message.keyLength) + partSize(message.valueLength)
 }
 

@@ -53,8 +53,8 @@ interface BatchHeader {
   readonly partitionLeaderEpoch: number
   readonly attributes: number
   readonly lastOffsetDelta: number
-  readonly baseTimestamp: number
-  readonly maxTimestamp: number
+  readonly baseTimestamp: bigint
+  readonly maxTimestamp: bigint
   readonly producerId: bigint
   readonly producerEpoch: number
   readonly baseSequence: number
@@ -156,13 +156,27 @@ export class RecordBatch {
     return this.header.lastOffsetDelta
   }
 
-  /** Milliseconds since 1970 to which the records' timestamps are relative; the delete horizon where there is one. */
+  /**
+   * Milliseconds since 1970 to which the records' timestamps are relative; the delete horizon where there is one. Beyond
+   * 2^53 the nearest number to `exactBaseTimestamp`.
+   */
   get baseTimestamp(): number {
+    return Number(this.header.baseTimestamp)
+  }
+
+  get exactBaseTimestamp(): bigint {
     return this.header.baseTimestamp
   }
 
-  /** The highest timestamp of the batch, in milliseconds since 1970, or the broker's with log append time. */
+  /**
+   * The highest timestamp of the batch, in milliseconds since 1970, or the broker's with log append time. Beyond 2^53 the
+   * nearest number to `exactMaxTimestamp`.
+   */
   get maxTimestamp(): number {
+    return Number(this.header.maxTimestamp)
+  }
+
+  get exactMaxTimestamp(): bigint {
     return this.header.maxTimestamp
   }
 
@@ -192,7 +206,7 @@ export class RecordBatch {
   }
 
   get lastOffset(): bigint {
-    return this.baseOffset + BigInt(this.lastOffsetDelta)
+    return BigInt.asIntN(64, this.baseOffset + BigInt(this.lastOffsetDelta))
   }
 
   get sizeInBytes(): number {
@@ -266,8 +280,8 @@ export class RecordBatch {
       throw new ProtocolError('UNSUPPORTED_COMPRESSION', message)
     }
     const index = indexRecords(this.payload, this.recordCount, this.lastOffsetDelta)
-    const { baseOffset, baseTimestamp } = this
-    const logAppendTime = this.timestampType === 'logAppendTime' ? this.maxTimestamp : undefined
+    const { baseOffset, baseTimestamp, maxTimestamp } = this.header
+    const logAppendTime = this.timestampType === 'logAppendTime' ? maxTimestamp : undefined
     this.view = new RecordView({ baseOffset, baseTimestamp, logAppendTime }, index)
     return this.view
   }
@@ -285,8 +299,8 @@ function readHeader(view: DataView): BatchHeader {
     partitionLeaderEpoch: view.getInt32(batchLayout.partitionLeaderEpoch),
     attributes: view.getInt16(batchLayout.attributes),
     lastOffsetDelta: view.getInt32(batchLayout.lastOffsetDelta),
-    baseTimestamp: int64AsNumber(view, batchLayout.baseTimestamp),
-    maxTimestamp: int64AsNumber(view, batchLayout.maxTimestamp),
+    baseTimestamp: view.getBigInt64(batchLayout.baseTimestamp),
+    maxTimestamp: view.getBigInt64(batchLayout.maxTimestamp),
     producerId: view.getBigInt64(batchLayout.producerId),
     producerEpoch: view.getInt16(batchLayout.producerEpoch),
     baseSequence: view.getInt32(batchLayout.baseSequence),
@@ -372,10 +386,6 @@ export class RecordBatches implements IterableIterator<RecordBatch> {
  */
 export function splitRecordBatches(records: Uint8Array | null): RecordBatches {
   return new RecordBatches(records ?? new Uint8Array(0))
-}
-
-function int64AsNumber(view: DataView, at: number): number {
-  return view.getInt32(at) * 0x100000000 + view.getUint32(at + 4)
 }
 
 function hex(crc: number): string {

@@ -9,7 +9,15 @@ import { headerKeyBytes } from './header_key.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { batchAttributes, batchLayout } from './record_batch.ts'
 import type { RecordHeader, RecordView } from './record_batch.ts'
-import { lengthMaxShort, lengthSize, varintSize, varlongSize, writeLength, writeVarlong } from './varint.ts'
+import {
+  exactDifference,
+  lengthMaxShort,
+  lengthSize,
+  varintSize,
+  varlongSize,
+  writeLength,
+  writeVarlong
+} from './varint.ts'
 
 /** Whose batch it is, so that the broker can recognise a repetition. All -1 without idempotence. */
 export interface ProducerState {
@@ -175,7 +183,7 @@ export class RecordBatchBuilder {
     const near = timestampDelta | 0
     const isNear = near === timestampDelta && near >= 0 && near < lengthMaxShort && timestamp <= Number.MAX_SAFE_INTEGER
     if (this.isFinished || ((count === 0 || !isNear) && !Number.isSafeInteger(timestamp))) this.refuseCall(timestamp)
-    let bodySize = 1 + lengthSize(count) + (isNear ? lengthSize(near) : varlongSize(timestampDelta))
+    let bodySize = 1 + lengthSize(count) + (isNear ? lengthSize(near) : this.farDeltaSize(timestamp))
     if (tail !== undefined) bodySize += tail.length
     else bodySize += bytesSize(key) + bytesSize(value) + (headers.length === 0 ? 1 : headersSize(headers))
     const end = this.position + lengthSize(bodySize) + bodySize
@@ -189,7 +197,7 @@ export class RecordBatchBuilder {
     let at = writeLength(bytes, this.position, bodySize)
     this.position = end
     bytes[at++] = 0
-    at = isNear ? writeLength(bytes, at, near) : writeVarlong(bytes, at, timestampDelta)
+    at = isNear ? writeLength(bytes, at, near) : writeVarlong(bytes, at, this.farDelta(timestamp))
     at = writeLength(bytes, at, count)
     if (tail !== undefined) {
       bytes.set(tail, at)
@@ -208,8 +216,15 @@ export class RecordBatchBuilder {
 
   // The attributes byte and both deltas.
   private deltasSize(timestamp: number): number {
-    const timestampDelta = this.count === 0 ? 0 : timestamp - this.baseTimestamp
-    return 1 + varlongSize(timestampDelta) + varintSize(this.count)
+    return 1 + this.farDeltaSize(timestamp) + varintSize(this.count)
+  }
+
+  private farDeltaSize(timestamp: number): number {
+    return varlongSize(this.farDelta(timestamp))
+  }
+
+  private farDelta(timestamp: number): number | bigint {
+    return this.count === 0 ? 0 : exactDifference(timestamp, this.baseTimestamp)
   }
 
   private grow(bytesMin: number): void {

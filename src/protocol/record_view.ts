@@ -5,22 +5,22 @@
 
 import { headerKey } from './header_key.ts'
 import { ProtocolError } from './protocol_error.ts'
-import { readVarint, readVarintRest, readVarlong, skipVarlongRest, varintEnd } from './varint.ts'
+import { readVarint, readVarintRest, readVarlong, readVarlongExact, skipVarlongRest, varintEnd } from './varint.ts'
 
 /** One header of a record: its key and its value in bytes. Keys may repeat; the order is the producer's. */
 export type RecordHeader = readonly [key: string, value: Uint8Array | null]
 
-// What the index stores of each record, in this order. Lengths are read again from the bytes when they are needed: the
-// index is written for every record, and mostly little of it is used.
+// What the index stores of each record, in this order. It is written for every record and mostly little of it is used,
+// so that it has no more than finds everything: headers stand where the value ends.
 const slotsShift = 2
 /** Where the timestamp stands, counted from the batch's. */
 const timestampSlot = 0
 /** Where the length of the key stands, the first of what `rawTail` answers. */
 const keySlot = 1
-/** Where the length of the value stands. */
+/** Where the value begins; most ask for nothing else, so that it and its length are not read again. */
 const valueSlot = 2
-/** Where the number of headers stands. */
-const headersSlot = 3
+/** How many bytes the value has; -1 for null. */
+const valueLengthSlot = 3
 
 /** The smallest record: its length, attributes, two deltas, a null key, a null value and no headers. */
 export const recordBytesMin = 7
@@ -38,9 +38,9 @@ export interface RecordIndex {
 export interface RecordBase {
   readonly baseOffset: bigint
   /** Milliseconds since 1970 to which the timestamp deltas are added. */
-  readonly baseTimestamp: number
+  readonly baseTimestamp: bigint
   /** The broker's time for all records, when the topic uses log append time. */
-  readonly logAppendTime: number | undefined
+  readonly logAppendTime: bigint | undefined
 }
 
 function malformed(what: string, record: number, offset: number): never {
@@ -141,7 +141,6 @@ function indexTail(
   if (keyLength > 0) at += keyLength
   if (keyLength < -1 || at >= end) malformed(`its key has ${keyLength} bytes`, record, at)
 
-  slots[slot + valueSlot] = at
   raw = bytes[at++]!
   if (raw > 0x7f) {
     const second = bytes[at]!
@@ -154,10 +153,11 @@ function indexTail(
     }
   }
   const valueLength = (raw >>> 1) ^ -(raw & 1)
+  slots[slot + valueSlot] = at
+  slots[slot + valueLengthSlot] = valueLength
   if (valueLength > 0) at += valueLength
   if (valueLength < -1 || at >= end) malformed(`its value has ${valueLength} bytes`, record, at)
 
-  slots[slot + headersSlot] = at
   if (bytes[at] === 0) at++
   else at = skipHeaders(bytes, at, end, record)
   if (at !== end) malformed(`it ends ${end - at} bytes before its length says`, record, at)
@@ -191,6 +191,13 @@ function skipHeaders(bytes: Uint8Array, start: number, end: number, record: numb
 
 const noHeaders: readonly RecordHeader[] = Object.freeze([])
 
+// Where an offset is put together from its halves, as Java adds: beyond the last int64 it goes on from the first. To add
+// bigints takes much longer on Node 24.
+const offsetWords = new Int32Array(2)
+const offsetValue = new BigInt64Array(offsetWords.buffer)
+offsetValue[0] = 1n
+const lowWord = offsetWords[0] === 1 ? 0 : 1
+
 /** The records of one batch by their number in it, 0 <= i < `count`. A number outside throws a RangeError. */
 export class RecordView {
   /** How many records there are. */
@@ -198,8 +205,15 @@ export class RecordView {
   /** What all positions count in: the records in plain form, without the header of the batch. */
   readonly bytes: Uint8Array
   private readonly baseOffset: bigint
+  private readonly baseOffsetLow: number
+  private readonly baseOffsetHigh: number
+  /** The broker's time where it counts for all records, else what their deltas are added to. */
+  private readonly exactBase: bigint
+  private readonly hasAppendTime: boolean
+  /** The nearest number to `exactBase`. */
   private readonly baseTimestamp: number
-  private readonly logAppendTime: number | undefined
+  /** Whether a delta can be added to that number. */
+  private readonly isBaseExact: boolean
   private readonly slots: Int32Array
   private readonly offsetDeltas: Int32Array | undefined
   private readonly buffer: ArrayBufferLike
@@ -211,8 +225,12 @@ export class RecordView {
     this.count = index.count
     this.bytes = index.bytes
     this.baseOffset = base.baseOffset
-    this.baseTimestamp = base.baseTimestamp
-    this.logAppendTime = base.logAppendTime
+    this.baseOffsetLow = Number(BigInt.asUintN(32, base.baseOffset))
+    this.baseOffsetHigh = Number(base.baseOffset >> 32n)
+    this.hasAppendTime = base.logAppendTime !== undefined
+    this.exactBase = base.logAppendTime ?? base.baseTimestamp
+    this.baseTimestamp = Number(this.exactBase)
+    this.isBaseExact = !this.hasAppendTime && Number.isSafeInteger(this.baseTimestamp)
     this.slots = index.slots
     this.offsetDeltas = index.offsetDeltas
     this.buffer = index.bytes.buffer
@@ -227,13 +245,16 @@ export class RecordView {
 
   /** The value as a view of the batch's bytes, or null for a tombstone. */
   value(i: number): Uint8Array | null {
-    return this.partAt(this.slots[this.slotOf(i) + valueSlot]!)
+    const slot = this.slotOf(i)
+    const length = this.slots[slot + valueLengthSlot]!
+    // Much faster than `subarray`, which asks the array for its species.
+    return length < 0 ? null : new Uint8Array(this.buffer, this.byteOffset + this.slots[slot + valueSlot]!, length)
   }
 
   /** The headers, read anew on each call; their values are views of the batch's bytes. */
   headers(i: number): readonly RecordHeader[] {
     const { bytes } = this
-    let at = this.slots[this.slotOf(i) + headersSlot]!
+    let at = this.headersAt(this.slotOf(i))
     if (bytes[at] === 0) return noHeaders
     // Indexing has walked the same bytes, so nothing can be missing here.
     const end = bytes.length
@@ -268,8 +289,10 @@ export class RecordView {
 
   /** The offset in the partition. */
   offset(i: number): bigint {
-    // Only of a number that it knows to be an int32 does the compiler make a bigint without a call.
-    return this.baseOffset + BigInt(this.offsetDelta(i) | 0)
+    const low = this.baseOffsetLow + this.offsetDelta(i)
+    offsetWords[lowWord] = low
+    offsetWords[1 - lowWord] = this.baseOffsetHigh + (low > 0xffffffff ? 1 : 0)
+    return offsetValue[0]!
   }
 
   /** The offset, counted from the batch's base offset. */
@@ -278,18 +301,23 @@ export class RecordView {
     return this.offsetDeltas === undefined ? i : this.offsetDeltas[i]!
   }
 
-  /** Milliseconds since 1970; -1 where the producer gave none. Beyond 2^53 it is the nearest number, not exact. */
+  /** Milliseconds since 1970; -1 where the producer gave none. Beyond 2^53 the nearest number to `exactTimestamp`. */
   timestamp(i: number): number {
     const at = this.slots[this.slotOf(i) + timestampSlot]!
-    if (this.logAppendTime !== undefined) return this.logAppendTime
     const { bytes } = this
     let raw = bytes[at]!
     if (raw > 0x7f) {
       const second = bytes[at + 1]!
-      if (second > 0x7f) return this.baseTimestamp + readVarlong(bytes, at, bytes.length)
+      if (second > 0x7f) return this.farTimestamp(at)
       raw = (raw & 0x7f) | (second << 7)
     }
+    if (!this.isBaseExact) return this.farTimestamp(at)
     return this.baseTimestamp + ((raw >>> 1) ^ -(raw & 1))
+  }
+
+  /** As `timestamp`, exact also where a number is not: any int64, added as Java adds. */
+  exactTimestamp(i: number): bigint {
+    return this.exactTimestampAt(this.slots[this.slotOf(i) + timestampSlot]!)
   }
 
   /** Key, value and headers in the record's own encoding, to be written again without decoding them. */
@@ -308,11 +336,12 @@ export class RecordView {
     const slot = this.slotOf(i)
     const start = this.slots[slot + timestampSlot]!
     const slots = this.slots.slice(slot, slot + (1 << slotsShift))
-    for (let position = 0; position < slots.length; position++) slots[position]! -= start
+    for (const position of [timestampSlot, keySlot, valueSlot]) slots[position]! -= start
     const bytes = this.bytes.slice(start, this.endOf(i))
-    const { baseOffset, baseTimestamp, logAppendTime } = this
+    const { baseOffset, exactBase } = this
     const index = { bytes, count: 1, slots, offsetDeltas: Int32Array.of(this.offsetDelta(i)) }
-    return new RecordView({ baseOffset, baseTimestamp, logAppendTime }, index)
+    const logAppendTime = this.hasAppendTime ? exactBase : undefined
+    return new RecordView({ baseOffset, baseTimestamp: exactBase, logAppendTime }, index)
   }
 
   *[Symbol.iterator](): IterableIterator<KafkaRecord> {
@@ -334,12 +363,32 @@ export class RecordView {
         start = varintEnd
       }
     }
-    // Much faster than `subarray`, which asks the array for its species.
     return (raw & 1) === 1 ? null : new Uint8Array(this.buffer, this.byteOffset + start, raw >>> 1)
   }
 
+  private headersAt(slot: number): number {
+    const length = this.slots[slot + valueLengthSlot]!
+    const at = this.slots[slot + valueSlot]!
+    return length > 0 ? at + length : at
+  }
+
+  // A timestamp that is more than one addition of numbers.
+  private farTimestamp(at: number): number {
+    if (this.hasAppendTime) return this.baseTimestamp
+    if (this.isBaseExact) {
+      const delta = readVarlong(this.bytes, at, this.bytes.length)
+      if (Number.isSafeInteger(delta)) return this.baseTimestamp + delta
+    }
+    return Number(this.exactTimestampAt(at))
+  }
+
+  private exactTimestampAt(at: number): bigint {
+    if (this.hasAppendTime) return this.exactBase
+    return BigInt.asIntN(64, this.exactBase + readVarlongExact(this.bytes, at, this.bytes.length))
+  }
+
   private endOf(i: number): number {
-    const at = this.slots[this.slotOf(i) + headersSlot]!
+    const at = this.headersAt(this.slotOf(i))
     return this.bytes[at] === 0 ? at + 1 : skipHeaders(this.bytes, at, this.bytes.length, i)
   }
 
@@ -383,6 +432,11 @@ export class KafkaRecord {
   /** Milliseconds since 1970. */
   get timestamp(): number {
     return this.view.timestamp(this.i)
+  }
+
+  /** The same, exact also beyond 2^53. */
+  get exactTimestamp(): bigint {
+    return this.view.exactTimestamp(this.i)
   }
 
   /** The same record over its own memory. */

@@ -70,6 +70,15 @@ export function readVarlong(bytes: Uint8Array, start: number, limit: number): nu
   throw malformed(at)
 }
 
+/** As `readVarlong`, exact. What goes beyond 64 bits is dropped, as in Java. */
+export function readVarlongExact(bytes: Uint8Array, start: number, limit: number): bigint {
+  readVarlong(bytes, start, limit)
+  let raw = 0n
+  for (let at = varintEnd - 1; at >= start; at--) raw = (raw << 7n) | BigInt(bytes[at]! & 0x7f)
+  raw = BigInt.asUintN(64, raw)
+  return (raw >> 1n) ^ -(raw & 1n)
+}
+
 /**
  * Passes over the rest of an int64 whose first two bytes have their top bits set and stand before `at`; answers the
  * position after it. Throws as `readVarlong` does.
@@ -131,17 +140,17 @@ export function writeLength(bytes: Uint8Array, at: number, length: number): numb
   return at + 2
 }
 
-/** How many bytes `writeVarlong` uses for a whole number within 2^53. */
-export function varlongSize(value: number): number {
-  if (value === value >> 0) return varintSize(value)
+/** How many bytes `writeVarlong` uses. */
+export function varlongSize(value: number | bigint): number {
+  if (isInt32(value)) return varintSize(value)
   let size = 1
   for (let raw = zigzag(value); raw > 0x7fn; raw >>= 7n) size++
   return size
 }
 
-/** Writes a zigzag int64, a whole number within 2^53, and answers the position after it. */
-export function writeVarlong(bytes: Uint8Array, at: number, value: number): number {
-  if (value === value >> 0) return writeVarint(bytes, at, value)
+/** Writes a zigzag int64, a bigint or a whole number within 2^53, and answers the position after it. */
+export function writeVarlong(bytes: Uint8Array, at: number, value: number | bigint): number {
+  if (isInt32(value)) return writeVarint(bytes, at, value)
   let raw = zigzag(value)
   let position = at
   for (; raw > 0x7fn; raw >>= 7n) bytes[position++] = Number(raw & 0x7fn) | 0x80
@@ -149,8 +158,18 @@ export function writeVarlong(bytes: Uint8Array, at: number, value: number): numb
   return position
 }
 
+function isInt32(value: number | bigint): value is number {
+  return typeof value === 'number' && value === value >> 0
+}
+
 // Only for what does not fit into 32 bits, which in practice is nothing: a difference of more than 24 days in a batch.
-function zigzag(value: number): bigint {
+function zigzag(value: number | bigint): bigint {
   const wide = BigInt(value)
   return wide < 0n ? -2n * wide - 1n : 2n * wide
+}
+
+/** `to - from` of two whole numbers within 2^53: a bigint where no number has it exactly. */
+export function exactDifference(to: number, from: number): number | bigint {
+  const difference = to - from
+  return Number.isSafeInteger(difference) ? difference : BigInt(to) - BigInt(from)
 }

@@ -22,7 +22,8 @@ export type BatchDescription = Readonly<Record<string, unknown>> & {
 
 export interface RecordDescription {
   readonly offset: string
-  readonly timestamp: number
+  /** As text where a number does not have it exactly. */
+  readonly timestamp: number | string
   /** Hexadecimal, as the value, or a digest where it is long. */
   readonly key: string | null
   readonly value: string | null
@@ -83,14 +84,14 @@ function describeBatch(batch: RecordBatch): BatchDescription {
     sizeInBytes: batch.sizeInBytes,
     compression: batch.compression,
     timestampType: batch.timestampType,
-    maxTimestamp: batch.maxTimestamp
+    maxTimestamp: exactTime(batch.maxTimestamp, batch.exactMaxTimestamp)
   }
   const inside = {
     partitionLeaderEpoch: batch.partitionLeaderEpoch,
     isTransactional: batch.isTransactional,
     isControl: batch.isControl,
     hasDeleteHorizon: batch.hasDeleteHorizon,
-    baseTimestamp: batch.baseTimestamp,
+    baseTimestamp: exactTime(batch.baseTimestamp, batch.exactBaseTimestamp),
     producerId: String(batch.producerId),
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
@@ -131,10 +132,15 @@ function isRun(last: BatchDescription, next: BatchDescription): boolean {
   return last['timestampType'] !== 'logAppendTime' || last['maxTimestamp'] === next['maxTimestamp']
 }
 
+function exactTime(nearest: number, exact: bigint): number | string {
+  if (Number(exact) !== nearest) throw new Error(`${nearest} is not the nearest number to ${exact}`)
+  return Number.isSafeInteger(nearest) ? nearest : String(exact)
+}
+
 function describeRecord(batch: RecordBatch, records: RecordView, i: number): RecordDescription {
   const described = {
     offset: String(records.offset(i)),
-    timestamp: records.timestamp(i),
+    timestamp: exactTime(records.timestamp(i), records.exactTimestamp(i)),
     key: contents(records.key(i)),
     value: contents(records.value(i)),
     headers: records.headers(i).map(([key, value]) => [key, contents(value)] as const)

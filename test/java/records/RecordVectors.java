@@ -255,13 +255,13 @@ public class RecordVectors {
                 case CREATE_TIME -> "createTime";
                 case NO_TIMESTAMP_TYPE -> "noTimestampType";
             });
-            node.put("maxTimestamp", batch.maxTimestamp());
+            putTime(node, "maxTimestamp", batch.maxTimestamp());
             if (batch.magic() == 2) {
                 node.put("partitionLeaderEpoch", batch.partitionLeaderEpoch());
                 node.put("isTransactional", batch.isTransactional());
                 node.put("isControl", batch.isControlBatch());
                 node.put("hasDeleteHorizon", batch.deleteHorizonMs().isPresent());
-                node.put("baseTimestamp", ((DefaultRecordBatch) batch).baseTimestamp());
+                putTime(node, "baseTimestamp", ((DefaultRecordBatch) batch).baseTimestamp());
                 node.put("producerId", Long.toString(batch.producerId()));
                 node.put("producerEpoch", batch.producerEpoch());
                 node.put("baseSequence", batch.baseSequence());
@@ -277,7 +277,7 @@ public class RecordVectors {
     static void describe(ObjectNode node, RecordBatch batch, Record record) {
         record.ensureValid();
         node.put("offset", Long.toString(record.offset()));
-        node.put("timestamp", record.timestamp());
+        putTime(node, "timestamp", record.timestamp());
         node.put("key", hex(record.key()));
         node.put("value", hex(record.value()));
         ArrayNode headers = node.putArray("headers");
@@ -411,6 +411,12 @@ public class RecordVectors {
         }
     }
 
+    // As text where a number of JavaScript would not have it exactly.
+    static void putTime(ObjectNode node, String name, long time) {
+        if (time > -(1L << 53) && time < 1L << 53) node.put(name, time);
+        else node.put(name, Long.toString(time));
+    }
+
     static void random(long seed, int count) throws Exception {
         String[] codecs = {"none", "gzip", "snappy", "lz4", "zstd"};
         for (int codec = 0; codec < codecs.length; codec++) {
@@ -427,9 +433,9 @@ public class RecordVectors {
     static class Drawn {
         static final int[] LENGTHS = {0, 1, 2, 62, 63, 64, 65, 126, 127, 128, 129, 255, 256};
         static final int[] LONG_LENGTHS = {8190, 8191, 8192, 8193, 20_000, 66_000};
-        // What a number of JavaScript holds exactly; times beyond it are the same for a whole batch.
         static final long[] TIMES = {-1, 0, 1, 0x7fffffffL, 0x80000000L, 0xffffffffL, 1_700_000_000_000L, (1L << 53) - 1};
-        static final long[] FAR_TIMES = {1_700_000_000_000_000_000L, Long.MAX_VALUE - 1, Long.MAX_VALUE};
+        static final long[] FAR_TIMES = {-1, 0, (1L << 53) + 1, 1_700_000_000_000_000_001L, Long.MAX_VALUE - 1,
+            Long.MAX_VALUE};
         static final String[] NAMES = {"trace", "", "gr\u00fc\u00dfe", "\u4f60\u597d", "\ud83d\ude80", "a\u0000b", "\ufeffmark"};
         final Random random;
         final boolean isExtreme;
@@ -499,7 +505,7 @@ public class RecordVectors {
         }
 
         long time() {
-            if (isFar) return first;
+            if (isFar) return pick(FAR_TIMES);
             if (isExtreme) return pick(TIMES);
             return first + random.nextInt(random.nextInt(9) == 0 ? Integer.MAX_VALUE : 5_000) - 2_000;
         }
