@@ -68,33 +68,41 @@ export async function settleByAbort(
   }
 }
 
+/** How often missing markers are written while newer coordinators write at the same place. */
+const repairsMax = 5
+
 /** Waits for the markers of a committed transaction, and writes those that the coordinator left out. */
 export async function proveCommitted(
-  resumed: ResumedTransaction,
+  resumed: Pick<ResumedTransaction, 'prove' | 'repair'>,
   handle: PreparedTransaction,
   options: SettlementOptions
 ): Promise<void> {
-  const proof = await resumed.prove(options)
-  if (proof.kind === 'proven') return options.tell('proven')
-  const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
-  try {
-    await resumed.repair(proof, 'commit', options)
-  } catch (error) {
-    if (error instanceof KafkaError && error.retriable) throw error
+  let proof = await resumed.prove(options)
+  for (let times = 1; proof.kind !== 'proven'; times++) {
+    const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
+    const refusal = await refusalOf(resumed.repair(proof, 'commit', options))
     // A broker refuses a marker that has come meanwhile.
-    if ((await resumed.prove(options)).kind === 'proven') return options.tell('proven')
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new HangingTransactionError(
-      handle.transactionalId,
-      `${where} lack its marker, which could not be written (${reason})`,
-      error
-    )
-  }
-  const second = await resumed.prove(options)
-  if (second.kind !== 'proven') {
-    throw new HangingTransactionError(handle.transactionalId, `${where} lack its marker, also after it was written`)
+    proof = await resumed.prove(options)
+    if (proof.kind === 'proven') break
+    // A newer coordinator has written there since the proof: it may be at work still, and the new proof knows its epoch.
+    if (refusal?.kafkaName === 'TRANSACTION_COORDINATOR_FENCED' && times < repairsMax) continue
+    const what = `${where} lack its marker`
+    const how =
+      refusal === undefined ? ', also after it was written' : `, which could not be written (${refusal.message})`
+    throw new HangingTransactionError(handle.transactionalId, what + how, refusal)
   }
   options.tell('proven')
+}
+
+/** Why a repair was refused; undefined where it was not. Rejects with what may pass, and with bugs. */
+async function refusalOf(repair: Promise<void>): Promise<KafkaError | undefined> {
+  try {
+    await repair
+    return undefined
+  } catch (error) {
+    if (error instanceof KafkaError && !error.retriable) return error
+    throw error
+  }
 }
 
 export function lossOf(
