@@ -251,8 +251,9 @@ async function verify(
   return unexplained.length > 0 ? { unexplained: unexplained.join('; ') } : { checkpointIdMax }
 }
 
+// A run that goes on from a checkpoint publishes it again as its own.
 function isSame(left: Checkpoint | undefined, right: Checkpoint | undefined): boolean {
-  return left?.checkpointId === right?.checkpointId && left?.incarnation === right?.incarnation
+  return left?.checkpointId === right?.checkpointId && left?.takenAtMs === right?.takenAtMs
 }
 
 // The ledger has nothing to say about this: a job whose sinks take no part in transactions has none.

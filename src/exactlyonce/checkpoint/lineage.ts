@@ -14,8 +14,8 @@ export interface RunName {
   readonly incarnation: number
 }
 
-/** Where a run went on from; `unreadable` where its record is damaged. */
-export type Origin = number | undefined | 'unreadable'
+/** Which run has an incarnation, and where it went on from; `unreadable` where its record is damaged. */
+export type Origin = { readonly runId: string; readonly restoredCheckpointId: number | undefined } | 'unreadable'
 
 const checkpointPattern = /^checkpoint-(\d{10,16})-(\d{1,15})-([0-9a-f]{16})$/
 const runPattern = /^run-(\d{1,15})$/
@@ -44,12 +44,20 @@ export function parseRunName(name: string): RunName | undefined {
 
 /** Whether the job may go on from this checkpoint. `origins` has every run that the store knows, by incarnation. */
 export function isOnLineage(
-  checkpoint: Pick<CheckpointName, 'checkpointId' | 'incarnation'>,
+  checkpoint: Pick<CheckpointName, 'checkpointId' | 'incarnation' | 'runId'>,
   origins: ReadonlyMap<number, Origin>
 ): boolean {
   for (const [incarnation, origin] of origins) {
-    if (incarnation <= checkpoint.incarnation) continue
-    if (origin === undefined || origin === 'unreadable' || checkpoint.checkpointId > origin) return false
+    if (incarnation < checkpoint.incarnation) continue
+    const isOwn = incarnation === checkpoint.incarnation
+    if (origin === 'unreadable') {
+      if (isOwn) continue
+      return false
+    }
+    // One that wanted the same incarnation and came too late has left a copy of what it would have gone on from.
+    if (isOwn ? origin.runId !== checkpoint.runId : checkpoint.checkpointId > (origin.restoredCheckpointId ?? -1)) {
+      return false
+    }
   }
   return true
 }

@@ -75,7 +75,8 @@ export interface CheckpointStore {
   load(): Promise<StoreContents>
   /**
    * Durable when it resolves. `taken`: another run has published this incarnation. `restored` is the checkpoint that the
-   * run goes on from: it is kept also where an earlier run, which did not know of this one, has just removed it.
+   * run goes on from: it is published again as this run's, before the record is, so that an earlier run which does not
+   * know of this one may remove it.
    */
   publishRun(run: RunRecord, restored?: Checkpoint): Promise<'published' | 'taken'>
   /**

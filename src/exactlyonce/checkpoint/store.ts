@@ -82,19 +82,20 @@ export class BlobCheckpointStore implements CheckpointStore {
   }
 
   async publishRun(run: RunRecord, restored?: Checkpoint): Promise<'published' | 'taken'> {
+    const copied = restored === undefined ? undefined : await this.#copy(restored, run)
     const bytes = await seal(this.#runtime, 'run', encodeRun(run))
     const outcome = await this.#blobs.publish(runNameOf(run.incarnation), bytes)
-    if (outcome === 'taken') return outcome
-    this.#incarnation = run.incarnation
-    if (restored !== undefined) await this.#keep(restored)
+    if (outcome === 'published') this.#incarnation = run.incarnation
+    else if (copied !== undefined) await this.#blobs.remove(copied)
     return outcome
   }
 
-  // An earlier run prunes until it sees this one's record, and what it has published since does not count any more.
-  async #keep(restored: Checkpoint): Promise<void> {
-    const name = nameOf(restored)
-    if ((await this.#blobs.list()).includes(name)) return
-    await this.#blobs.publish(name, await seal(this.#runtime, 'checkpoint', encodeCheckpoint(restored)))
+  // An earlier run prunes until it sees this one's record, perhaps what this one goes on from: so that is there a second
+  // time, before the record is, under this run's own name, which only a later one removes.
+  async #copy(restored: Checkpoint, { incarnation, runId }: RunRecord): Promise<string> {
+    const copy = { ...restored, incarnation, runId }
+    await this.#blobs.publish(nameOf(copy), await seal(this.#runtime, 'checkpoint', encodeCheckpoint(copy)))
+    return nameOf(copy)
   }
 
   async publishCheckpoint(checkpoint: Checkpoint): Promise<{ readonly bytes: number }> {
@@ -121,11 +122,12 @@ export class BlobCheckpointStore implements CheckpointStore {
 
   async prune(provenCheckpointId: number): Promise<void> {
     const { checkpoints, runs } = await this.#names()
-    if (runs.some(({ incarnation }) => incarnation > this.#incarnation)) return
+    if ([...runs, ...checkpoints].some(({ incarnation }) => incarnation > this.#incarnation)) return
     const origins = await this.#origins(runs)
     const counting = checkpoints.filter((name) => isOnLineage(name, origins))
     const proven = counting.filter(({ checkpointId }) => checkpointId <= provenCheckpointId)
-    const keptFrom = proven.at(-this.#limits.retainedMax)?.checkpointId ?? 0
+    const provenIds = [...new Set(proven.map(({ checkpointId }) => checkpointId))]
+    const keptFrom = provenIds.at(-this.#limits.retainedMax) ?? 0
     const isCutOffKnown = ![...origins.values()].includes('unreadable')
     const removed = checkpoints.filter((name) => {
       return isOnLineage(name, origins) ? name.checkpointId < keptFrom : isCutOffKnown
@@ -174,7 +176,7 @@ export class BlobCheckpointStore implements CheckpointStore {
     for (const run of runs) {
       const decoded = await this.#run(run)
       if (decoded === undefined) continue
-      origins.set(run.incarnation, 'value' in decoded ? decoded.value.restoredCheckpointId : 'unreadable')
+      origins.set(run.incarnation, 'value' in decoded ? decoded.value : 'unreadable')
     }
     return origins
   }
@@ -194,7 +196,7 @@ export class BlobCheckpointStore implements CheckpointStore {
       if ('value' in decoded) (counts ? checkpoints : abandoned).push(decoded.value)
       else if (counts) corrupt.push({ name: name.name, checkpointId: name.checkpointId, reason: decoded.corrupt })
     }
-    const incarnationMax = Math.max(-1, ...runs.map((run) => run.incarnation), ...names.map((name) => name.incarnation))
+    const incarnationMax = incarnationMaxOf(runs, names)
     const latest = this.#runs.get(incarnationMax)
     return {
       checkpoints,
@@ -264,6 +266,14 @@ export class BlobCheckpointStore implements CheckpointStore {
       nextStep: 'Give each job a directory of its own, and keep the name of a job.'
     })
   }
+}
+
+// Runs that begin at the same time must want the same incarnation, of which one gets the record. So the copy that a run has
+// made before it has a record does not count: it is of the incarnation behind the last one.
+function incarnationMaxOf(runs: readonly RunName[], names: readonly CheckpointName[]): number {
+  const recorded = Math.max(-1, ...runs.map(({ incarnation }) => incarnation))
+  const traced = Math.max(-1, ...names.map(({ incarnation }) => incarnation))
+  return traced > recorded + 1 ? traced : recorded
 }
 
 function nameOf({ checkpointId, incarnation, runId }: Checkpoint): string {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { isOnLineage } from '../../../src/exactlyonce/checkpoint/lineage.ts'
 import { memoryCheckpointStorage } from '../../../src/exactlyonce/checkpoint/memory_storage.ts'
 import type { CheckpointStore, StoreContents } from '../../../src/exactlyonce/checkpoint/storage.ts'
 import { checkpointOf, runOf, storageContext } from '../kit/checkpoints.ts'
@@ -108,10 +109,49 @@ describe('a run that was cut off', () => {
     // The zombie goes on while its successor recovers, with a checkpoint that leaves no trace in Kafka.
     await zombie.publishCheckpoint(checkpointOf({ checkpointId: 5, previousCheckpointId: 4 }))
     await zombie.prune(5)
-    await successor.publishRun(runOf({ incarnation: 1, restoredCheckpointId: 4 }), restored)
+    const run = runOf({ incarnation: 1, restoredCheckpointId: 4, runId: 'aaaaaaaaaaaaaaaa' })
+    await successor.publishRun(run, restored)
     const next = await (await opened(storage)).load()
-    expect(next.checkpoints).toEqual([restored])
+    expect(next.checkpoints).toEqual([{ ...restored, incarnation: 1, runId: run.runId }])
     expect(next.abandoned.map(({ checkpointId }) => checkpointId)).toEqual([5])
+  })
+
+  test('takes nothing with it while the later run is about to publish its record, and may die before', async () => {
+    const storage = memoryCheckpointStorage()
+    const zombie = await opened(storage, { incarnation: 0 })
+    await zombie.publishCheckpoint(checkpointOf({ checkpointId: 4 }))
+    const successor = await opened(storage)
+    const restored = (await successor.load()).checkpoints.at(-1)
+    await zombie.publishCheckpoint(checkpointOf({ checkpointId: 5, previousCheckpointId: 4 }))
+    await successor.publishRun(runOf({ incarnation: 1, restoredCheckpointId: 4, runId: 'aaaaaaaaaaaaaaaa' }), restored)
+    expect([...storage.blobs.keys()].slice(-2)).toEqual(['checkpoint-0000000004-1-aaaaaaaaaaaaaaaa', 'run-1'])
+    storage.blobs.delete('run-1')
+    await zombie.prune(5)
+    const contents = await (await opened(storage)).load()
+    expect(idsOf(contents)).toEqual([4, 4, 5])
+    // Nobody has been taken over from, and whoever begins at the same time wants the same incarnation.
+    expect(contents).toMatchObject({ incarnationMax: 0, latestRun: { incarnation: 0 } })
+  })
+
+  test('leaves nothing where it came too late for its incarnation', async () => {
+    const storage = memoryCheckpointStorage()
+    const first = await opened(storage, { incarnation: 0 })
+    await first.publishCheckpoint(checkpointOf({ checkpointId: 4 }))
+    const restored = (await first.load()).checkpoints.at(-1)
+    await opened(storage, { incarnation: 1, restored: 4 })
+    const before = [...storage.blobs.keys()]
+    const late = runOf({ incarnation: 1, restoredCheckpointId: 4, runId: 'bbbbbbbbbbbbbbbb' })
+    expect(await (await opened(storage)).publishRun(late, restored)).toBe('taken')
+    expect([...storage.blobs.keys()]).toEqual(before)
+  })
+
+  test('that ended before its record was there leaves a copy, from which nobody must go on in its name', async () => {
+    const copy = { checkpointId: 7, incarnation: 1, runId: 'aaaaaaaaaaaaaaaa' }
+    const origins = ['aaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbb'].map((runId) => {
+      return new Map([[1, { runId, restoredCheckpointId: 4 }]])
+    })
+    expect(isOnLineage(copy, new Map())).toBe(true)
+    expect(origins.map((known) => isOnLineage(copy, known))).toEqual([true, false])
   })
 
   test('leaves a dead branch: what lies beyond the point where any later run went on does not count', async () => {
