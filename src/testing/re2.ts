@@ -1,7 +1,9 @@
 // Owns how patterns of RE2, which brokers take, are read here: as JavaScript's, after what RE2 writes otherwise has been
-// rewritten. What neither form has in common with the other (RE2 has no look-ahead, JavaScript no \C) is not looked for.
+// rewritten. RE2 looks neither ahead nor behind itself; what else only one of them has (JavaScript no \C) is not looked for.
 
 const leadingFlags = /^\(\?([imsU]+)\)/
+/** Outside of quotes, which are gone when this is looked for. */
+const lookAround = /(?<!\\)(?:\\\\)*\(\?(?:[=!]|<[=!])/
 const quoted = /\\Q([\s\S]*?)(?:\\E|$)/g
 const special = /[\\^$.*+?()[\]{}|/]/g
 
@@ -15,6 +17,7 @@ export function wholePattern(re2: string): RegExp | undefined {
     .replaceAll(String.raw`\A`, '^')
     .replaceAll(String.raw`\x{`, String.raw`\u{`)
     .replaceAll('(?P<', '(?<')
+  if (lookAround.test(body)) return undefined
   try {
     return new RegExp(`^(?:${body})$`, `u${flags.replaceAll('U', '')}`)
   } catch {

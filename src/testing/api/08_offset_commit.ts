@@ -10,12 +10,15 @@ import { commitRefusal } from '../group/commit_checks.ts'
 import { sameForAll, takeOffsets } from '../group/offset_requests.ts'
 import { handler } from './handler.ts'
 
+const firstVersionWithTopicIds = 10
+
 export const offsetCommit = handler('OffsetCommit', (request, { broker, version }) => {
   const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
   if (typeof groups === 'number') return { topics: sameForAll(request.topics, groups) }
   const refused = commitRefusal(groups, request, false, version)
   if (refused !== 0) return { topics: sameForAll(request.topics, refused) }
-  const { offsets, topics } = takeOffsets(broker, request.topics, request.retentionTimeMs)
+  const isById = version >= firstVersionWithTopicIds
+  const { offsets, topics } = takeOffsets(broker, request.topics, { isById, retentionMs: request.retentionTimeMs })
   groups.offsets.commit(request.groupId, offsets)
   return { topics }
 })

@@ -9,6 +9,7 @@ import { groupCoordinatorOf } from '../group/group_coordinator.ts'
 import { handler } from './handler.ts'
 
 export const heartbeat = handler('Heartbeat', (request, { broker }) => {
+  if (request.groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID }
   const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
   if (typeof groups === 'number') return { errorCode: groups }
   const group = groups.find(request.groupId)

@@ -14,6 +14,7 @@ export const leaveGroup = handler('LeaveGroup', (request, { broker, version }) =
   const { groupId } = request
   const isBatched = version >= firstVersionWithMembers
   const leaving = isBatched ? request.members : [{ memberId: request.memberId, groupInstanceId: null }]
+  if (groupId === '') return { errorCode: errorCode.INVALID_GROUP_ID, members: [] }
   const groups = groupCoordinatorOf(broker).groupsOf(groupId)
   if (typeof groups === 'number') return { errorCode: groups, members: [] }
   const group = groups.find(groupId)

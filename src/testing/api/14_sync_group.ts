@@ -16,6 +16,7 @@ export const syncGroup = handler('SyncGroup', (request, { broker, version }) => 
   if (version >= firstVersionWithProtocol && (protocolType === null || protocolName === null)) {
     return syncRefused(errorCode.INCONSISTENT_GROUP_PROTOCOL)
   }
+  if (request.groupId === '') return syncRefused(errorCode.INVALID_GROUP_ID)
   const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
   if (typeof groups === 'number') return syncRefused(groups)
   const group = groups.find(request.groupId)

@@ -1,7 +1,7 @@
 // DeleteTopics, API 20: deletes topics by name or id. Serves versions 1 to 6.
 //
 // Behaviour: a topic is gone when the answer leaves, with its records and what groups have committed for it. A topic that
-// is named twice is refused.
+// is named twice is refused, and answered once.
 //
 // Versions: 6 topic ids.
 
@@ -23,24 +23,33 @@ export const deleteTopics = handler('DeleteTopics', (request, { broker, version 
   const { cluster } = broker
   const named: readonly Named[] =
     version < 6 ? request.topicNames.map((name) => ({ name, topicId: zeroUuid })) : request.topics
-  const found = named.map((one) => find(one, cluster))
-  const responses = named.map((one, i): TopicResponse => {
+  const twice = new Set(namesOf(named).filter((name, i, all) => all.indexOf(name) !== i))
+  const single = named.filter(({ name }) => name === null || !twice.has(name))
+  const found = single.map((one) => find(one, cluster))
+  const responses = single.map((one, i): TopicResponse => {
     const topic = found[i]!
     const refusal = topic instanceof Refusal ? topic : faultOf(topic, found, cluster)
     if (refusal !== undefined) {
       const { errorCode: code, message } = refusal
       return { ...one, errorCode: code, errorMessage: message }
     }
-    return { ...namesOf(topic), errorCode: 0, errorMessage: null }
+    return { ...asNamed(topic), errorCode: 0, errorMessage: null }
   })
   for (const response of responses) {
     const topic = response.errorCode === 0 ? cluster.topics.get(response.name ?? '') : undefined
     if (topic !== undefined) cluster.deleteTopic(topic)
   }
-  return { throttleTimeMs: 0, responses }
+  const refused = Array.from(twice, (name): TopicResponse => {
+    return { name, topicId: zeroUuid, errorCode: errorCode.INVALID_REQUEST, errorMessage: 'Duplicate topic name.' }
+  })
+  return { throttleTimeMs: 0, responses: [...responses, ...refused] }
 })
 
-function namesOf(topic: Topic | Refusal): Named {
+function namesOf(named: readonly Named[]): string[] {
+  return named.flatMap(({ name }) => name ?? [])
+}
+
+function asNamed(topic: Topic | Refusal): Named {
   return topic instanceof Refusal ? { name: null, topicId: zeroUuid } : { name: topic.name, topicId: topic.id }
 }
 

@@ -23,6 +23,8 @@ import { handler } from './handler.ts'
 
 type Request = RequestOf<'TxnOffsetCommit'>
 
+const firstVersionWithTopicIds = 6
+
 export const txnOffsetCommit = handler('TxnOffsetCommit', (request, { broker, version }) => {
   const { groupId, transactionalId, producerId, producerEpoch, topics } = request
   const refuse = (code: number) => ({ throttleTimeMs: 0, topics: sameForAll(topics, code) })
@@ -59,7 +61,7 @@ function commit(
   const { groupId, producerId, producerEpoch } = request
   const refused = commitRefusal(groups, request, true, version)
   if (refused !== 0) return sameForAll(request.topics, refused)
-  const { offsets, topics } = takeOffsets(broker, request.topics)
+  const { offsets, topics } = takeOffsets(broker, request.topics, { isById: version >= firstVersionWithTopicIds })
   if (offsets.length === 0) return topics
   const builder = new RecordBatchBuilder({ initialBytes: 128 })
   builder.append(new TextEncoder().encode(groupId), null, [], broker.nowMs())

@@ -10,6 +10,7 @@ import { handler } from './handler.ts'
 
 export const offsetDelete = handler('OffsetDelete', (request, { broker }) => {
   const { groupId } = request
+  if (groupId === '') return refused(errorCode.INVALID_GROUP_ID)
   const groups = groupCoordinatorOf(broker).groupsOf(groupId)
   if (typeof groups === 'number') return refused(groups)
   const group = groups.find(groupId)

@@ -17,6 +17,7 @@ const consumerMemberType = 1
 
 export const consumerGroupDescribe = handler('ConsumerGroupDescribe', (request, { broker }) => {
   const groups = request.groupIds.map((groupId): GroupAnswer => {
+    if (groupId === '') return nobody(groupId, errorCode.INVALID_GROUP_ID, null)
     const loaded = groupCoordinatorOf(broker).groupsOf(groupId)
     if (typeof loaded === 'number') return nobody(groupId, loaded, null)
     const group = loaded.find(groupId)

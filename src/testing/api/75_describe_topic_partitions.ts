@@ -1,11 +1,11 @@
 // DescribeTopicPartitions, API 75: tells the partitions of topics page by page. Serves version 0. KIP-966.
 //
-// Behaviour: topics come in the order of their names, all of them where none is named; a page holds at most
+// Behaviour: a request with an empty name, or with a cursor that is not among its topics, is refused as a whole. Topics come in the order of their names, all of them where none is named; a page holds at most
 // `responsePartitionLimit` partitions (2,000), and says where the next one begins. There are no eligible leader replicas
 // beside those in sync.
 
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
-import type { EncodableResponseOf } from '../../protocol/index.ts'
+import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
 import { topicOperations } from '../cluster/authorized_operations.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { noLeader } from '../cluster/topic.ts'
@@ -23,7 +23,9 @@ export const describeTopicPartitions = handler('DescribeTopicPartitions', (reque
   const { cursor } = request
   const named = request.topics.map(({ name }) => name)
   const names = (named.length === 0 ? [...cluster.topics.keys()] : [...new Set(named)]).toSorted()
-  let left = Math.min(request.responsePartitionLimit, pageMax)
+  const code = faultOf(named, cursor)
+  if (code !== 0) return { throttleTimeMs: 0, topics: names.map((name) => refused(name, code)), nextCursor: null }
+  let left = Math.max(1, Math.min(request.responsePartitionLimit, pageMax))
   const topics: TopicResponse[] = []
   for (const name of names) {
     if (cursor !== null && name < cursor.topicName) continue
@@ -46,9 +48,21 @@ export const describeTopicPartitions = handler('DescribeTopicPartitions', (reque
   return { throttleTimeMs: 0, topics, nextCursor: null }
 })
 
+/** 0, or why the whole request is refused. */
+function faultOf(named: readonly string[], cursor: RequestOf<'DescribeTopicPartitions'>['cursor']): number {
+  // Kafka does not expect it, and fails.
+  if (named.includes('')) return errorCode.UNKNOWN_SERVER_ERROR
+  if (cursor === null) return 0
+  const isOutside = named.length > 0 && !named.includes(cursor.topicName)
+  return cursor.partitionIndex < 0 || isOutside ? errorCode.INVALID_REQUEST : 0
+}
+
 function unknown(name: string): TopicResponse {
   const isLegal = topicNameFault(name) === undefined
-  const code = isLegal ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION
+  return refused(name, isLegal ? errorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode.INVALID_TOPIC_EXCEPTION)
+}
+
+function refused(name: string, code: number): TopicResponse {
   return { errorCode: code, name, topicId: zeroUuid, isInternal: false, partitions: [] }
 }
 

@@ -28,6 +28,7 @@ const brokerType = 4
 /** The settings that a resource of a request means. The brokers' are shared, whichever of them is named. */
 export function settingTarget(cluster: Cluster, resourceType: number, resourceName: string): SettingTarget | Refusal {
   if (resourceType === topicType) {
+    if (resourceName === '') return new Refusal(errorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
     const topic = cluster.topics.get(resourceName)
     if (topic !== undefined) return { settings: topic.settings, isTopic: true }
     return new Refusal(errorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`)
@@ -72,7 +73,8 @@ function newValue(change: SettingChange, settings: Settings, isTopic: boolean): 
   }
   if (operation === settingOperation.set) return value
   if (operation !== settingOperation.append && operation !== settingOperation.subtract) {
-    return new Refusal(errorCode.INVALID_REQUEST, `Unknown operation ${operation} for ${name}`)
+    // Kafka does not expect such a number, and says no more.
+    return new Refusal(errorCode.UNKNOWN_SERVER_ERROR)
   }
   if (!isListSetting(name, isTopic)) {
     return new Refusal(errorCode.INVALID_CONFIG, `Can't change parts of ${name} because its type is not LIST.`)

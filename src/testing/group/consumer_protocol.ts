@@ -142,7 +142,7 @@ export class ConsumerProtocol {
 
   #raiseEpoch(group: ConsumerGroup, before: ConsumerMember, updated: ConsumerMember): void {
     const hasChanged =
-      updated.topicRegex !== before.topicRegex || updated.topicNames.join() !== before.topicNames.join()
+      (updated.topicRegex ?? '') !== (before.topicRegex ?? '') || updated.topicNames.join() !== before.topicNames.join()
     const seen = this.#topicsSeen(group)
     if (!hasChanged && seen === group.topicsSeen) return
     group.topicsSeen = seen

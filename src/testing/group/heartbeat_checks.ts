@@ -41,8 +41,8 @@ function joinFault(request: RequestOf<'ConsumerGroupHeartbeat'>): Refusal | unde
     return invalid('TopicPartitions must be empty when (re-)joining.')
   }
   const hasNames = subscribedTopicNames !== null && subscribedTopicNames.length > 0
-  const hasRegex = subscribedTopicRegex !== null && subscribedTopicRegex !== ''
-  if (hasNames || hasRegex) return undefined
+  // An empty pattern counts: it is how a member says that it reads nothing by pattern any more.
+  if (hasNames || subscribedTopicRegex !== null) return undefined
   return invalid('Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.')
 }
 

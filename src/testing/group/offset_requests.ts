@@ -2,7 +2,7 @@
 // refused one by one, and what is to be written. Source: kafka.server.KafkaApis.handleOffsetCommitRequest,
 // org.apache.kafka.coordinator.group.OffsetMetadataManager.
 
-import { errorCode, zeroUuid } from '../../protocol/index.ts'
+import { errorCode } from '../../protocol/index.ts'
 import type { Uuid } from '../../protocol/index.ts'
 import type { Broker } from '../cluster/broker.ts'
 import type { CommittedOffset } from './offset_store.ts'
@@ -38,15 +38,24 @@ export interface TakenOffsets {
   readonly topics: readonly OffsetTopicResponse[]
 }
 
+export interface TakeOptions {
+  /** Topics are named by their ids alone. */
+  readonly isById: boolean
+  readonly retentionMs?: bigint
+}
+
 /** What can be written of a request, and the answer for each of its partitions. */
-export function takeOffsets(broker: Broker, topics: readonly OffsetTopicRequest[], retentionMs = -1n): TakenOffsets {
+export function takeOffsets(
+  broker: Broker,
+  topics: readonly OffsetTopicRequest[],
+  { isById, retentionMs = -1n }: TakeOptions
+): TakenOffsets {
   const { cluster } = broker
   const offsets: CommittedOffset[] = []
   const metadataMax = cluster.settings.number('offset.metadata.max.bytes')
   const nowMs = broker.nowMs()
   const expiresAtMs = retentionMs < 0n ? undefined : nowMs + Number(retentionMs)
   const answers = topics.map(({ name, topicId, partitions }) => {
-    const isById = topicId !== zeroUuid
     const topic = isById ? cluster.topicById(topicId) : cluster.topics.get(name)
     const missing = isById ? errorCode.UNKNOWN_TOPIC_ID : errorCode.UNKNOWN_TOPIC_OR_PARTITION
     const codes = partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata }) => {

@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs'
 import { Stage, type GroupCase } from './group_cases.ts'
 import { classicCases } from './classic_cases.ts'
 import { consumerCases } from './consumer_cases.ts'
+import { senselessCases } from './senseless_cases.ts'
 import { offsetCases, transactionalOffsetCases } from './offset_cases.ts'
 
 export const groupCases: readonly GroupCase[] = [
   ...offsetCases,
   ...transactionalOffsetCases,
   ...classicCases,
-  ...consumerCases
+  ...consumerCases,
+  ...senselessCases
 ]
 
 /**
