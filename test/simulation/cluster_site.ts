@@ -38,6 +38,8 @@ export class ClusterSite {
       config: {
         'offsets.topic.num.partitions': internalPartitions,
         'transaction.state.log.num.partitions': internalPartitions,
+        'offsets.retention.minutes': String(shape.offsetsRetentionMinutes),
+        'offsets.retention.check.interval.ms': '5000',
         'broker.session.timeout.ms': '100',
         'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500'
       }

@@ -3,19 +3,49 @@
 import { readControlBatch, RecordBatch } from 'kafka-once/protocol'
 import type { PartitionLog } from 'kafka-once/testing'
 
+interface BatchFacts {
+  readonly producerId: bigint
+  readonly lastOffset: bigint
+  readonly recordCount: number
+  readonly isTransactional: boolean
+  /** Undefined where it holds data. */
+  readonly marker: 'COMMIT' | 'other' | undefined
+}
+
+/** Batches never change, and are asked about at each checkpoint. */
+const known = new WeakMap<Uint8Array, BatchFacts>()
+
+function factsOf(bytes: Uint8Array): BatchFacts {
+  let facts = known.get(bytes)
+  if (facts === undefined) known.set(bytes, (facts = readFacts(bytes)))
+  return facts
+}
+
+function readFacts(bytes: Uint8Array): BatchFacts {
+  const batch = RecordBatch.parse(bytes)
+  const { producerId, lastOffset, recordCount, isTransactional, isControl } = batch
+  const isCommit = isControl && readControlBatch(batch)?.type === 'COMMIT'
+  return {
+    producerId,
+    lastOffset,
+    recordCount,
+    isTransactional,
+    marker: isCommit ? 'COMMIT' : isControl ? 'other' : undefined
+  }
+}
+
 /** How many records before an offset are committed by now. */
 export function committedCount(log: PartitionLog, beforeOffset: bigint = log.endOffset): number {
   let committed = 0
   const open = new Map<bigint, number>()
   for (const { bytes } of log.batches) {
-    const batch = RecordBatch.parse(bytes)
-    const { producerId } = batch
-    if (batch.isControl) {
-      if (readControlBatch(batch)?.type === 'COMMIT') committed += open.get(producerId) ?? 0
+    const { producerId, lastOffset, recordCount, isTransactional, marker } = factsOf(bytes)
+    if (marker !== undefined) {
+      if (marker === 'COMMIT') committed += open.get(producerId) ?? 0
       open.delete(producerId)
-    } else if (batch.lastOffset < beforeOffset) {
-      if (batch.isTransactional) open.set(producerId, (open.get(producerId) ?? 0) + batch.recordCount)
-      else committed += batch.recordCount
+    } else if (lastOffset < beforeOffset) {
+      if (isTransactional) open.set(producerId, (open.get(producerId) ?? 0) + recordCount)
+      else committed += recordCount
     }
   }
   return committed

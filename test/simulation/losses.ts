@@ -18,10 +18,11 @@ const harmless: ReadonlySet<Action['do']> = new Set([
   'markers',
   'addPartitions'
 ])
-/** No run takes so long, milliseconds. */
+/** No run takes so long, milliseconds, unless somebody is away for longer than the half of it. */
 const timeoutMsMin = 60_000
 
 function isHarmless(action: Action): boolean {
+  if (action.do === 'kill' && action.downMs > timeoutMsMin / 2) return false
   // Whoever sleeps loses nothing by itself.
   return harmless.has(action.do) || (action.do === 'pause' && action.successorMs === undefined)
 }

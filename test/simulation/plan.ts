@@ -58,6 +58,8 @@ export interface Shape {
   readonly replicaMs: number
   /** How long a transaction coordinator loads. */
   readonly loadMs: number
+  /** How long brokers keep offsets that nobody commits again. */
+  readonly offsetsRetentionMinutes: number
   /** The epoch that transactional ids begin with. */
   readonly firstEpoch: number
   readonly batches: number

@@ -133,6 +133,7 @@ function plainShape(chance: Chance): Shape {
     markerMs: chance.pick([0, 0, 3, 20]),
     replicaMs: chance.pick([0, 0, 1, 10]),
     loadMs: chance.pick([0, 0, 5, 60]),
+    offsetsRetentionMinutes: 7 * 24 * 60,
     firstEpoch: 0,
     asksAgain: false,
     mayStop: [],
@@ -201,6 +202,12 @@ const folder: Draw = (chance) => ({
 })
 
 const deleteLedgers: Draw = (chance) => ({ when: anyPlace(chance), action: { do: 'deleteLedgers' } })
+
+/** The job is down for about as long as brokers keep its ledgers. */
+const longAway: Draw = (chance) => ({
+  when: chance.is(0.5) ? whereSealed(chance) : anyPlace(chance),
+  action: { do: 'kill', power: chance.is(0.2), downMs: Math.round(chance.within(40_000, 130_000)) }
+})
 
 const setVersion: Draw = (chance) => ({
   when: anyPlace(chance),
@@ -330,11 +337,16 @@ const profiles: Readonly<Record<string, Profile>> = {
       [0.5, frame]
     ]
   },
-  /** Somebody deletes the groups that hold the witnesses. */
+  /** Somebody deletes the groups that hold the witnesses, or they expire while the job is down. */
   ledger: {
-    shape: () => ({ mayStop: ['LEDGER_MISMATCH', 'TRANSACTION_UNDECIDED'] }),
+    shape: (chance) => ({
+      mayStop: ['LEDGER_MISMATCH', 'TRANSACTION_UNDECIDED'],
+      offsetsRetentionMinutes: 1,
+      transactionTimeoutMs: chance.pick([5000, 60_000, 600_000]),
+      checkpointTimeoutMs: 4000
+    }),
     faultsMax: 4,
-    faults: [[2, deleteLedgers], [3, kill], ...nuisances]
+    faults: [[2, deleteLedgers], [2, kill], [1, longAway], ...nuisances]
   },
   /** Transactions without the engine, their handles saved and resumed. */
   transactions: {
