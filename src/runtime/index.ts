@@ -3,6 +3,8 @@
 
 export { codeOf } from './failure_code.ts'
 export { onAbort } from './abort.ts'
+export { digestBytes, digestNow, hmacNow, pbkdf2Now } from './node_hash.ts'
+export type { HashName } from './node_hash.ts'
 export { nodeRuntime } from './node_runtime.ts'
 export type { NodeRuntimeOptions } from './node_runtime.ts'
 export { runTurns } from './node_turns.ts'

@@ -2,8 +2,8 @@
 // change (KIP-554). A credential is made of a password when it is first asked for, since that takes thousands of hashes.
 // Passwords are told to nobody: not to the data folder, and not by an error. Source: ScramFormatter, ScramMechanism.
 
-import { hmac, digest, saltedPassword, sha256, sha512 } from './sha2.ts'
-import type { Hash } from './sha2.ts'
+import { digestNow, hmacNow, pbkdf2Now } from '../../runtime/index.ts'
+import type { HashName } from '../../runtime/index.ts'
 
 export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
 export type SaslMechanism = (typeof saslMechanisms)[number]
@@ -34,14 +34,14 @@ export interface StoredCredential {
 }
 
 interface ScramInfo {
-  readonly hash: Hash
+  readonly hash: HashName
   /** The number in requests of administrators. */
   readonly type: number
 }
 
 export const scramMechanisms: Readonly<Record<ScramMechanism, ScramInfo>> = Object.freeze({
-  'SCRAM-SHA-256': { hash: sha256, type: 1 },
-  'SCRAM-SHA-512': { hash: sha512, type: 2 }
+  'SCRAM-SHA-256': { hash: 'sha256', type: 1 },
+  'SCRAM-SHA-512': { hash: 'sha512', type: 2 }
 })
 
 /** As Kafka's own tools do it where they are not told otherwise; fewer are refused. */
@@ -56,8 +56,8 @@ export function credentialOf(
   iterations: number
 ): ScramCredential {
   const { hash } = scramMechanisms[mechanism]
-  const storedKey = digest(hash, hmac(hash, salted, Buffer.from('Client Key')))
-  return { salt, iterations, storedKey, serverKey: hmac(hash, salted, Buffer.from('Server Key')) }
+  const storedKey = digestNow(hash, hmacNow(hash, salted, Buffer.from('Client Key')))
+  return { salt, iterations, storedKey, serverKey: hmacNow(hash, salted, Buffer.from('Server Key')) }
 }
 
 export class Credentials {
@@ -93,7 +93,7 @@ export class Credentials {
     if (known !== undefined) return known
     const salt = this.#randomBytes(saltBytes)
     const { hash } = scramMechanisms[mechanism]
-    const salted = saltedPassword(hash, Buffer.from(password), salt, iterationsMin)
+    const salted = pbkdf2Now(hash, Buffer.from(password), salt, iterationsMin)
     const made = credentialOf(mechanism, salted, salt, iterationsMin)
     this.#made.set(key, made)
     return made

@@ -2,9 +2,9 @@
 // one token (RFC 4616), SCRAM two of each side (RFC 5802, RFC 7677), without channel binding, as Kafka speaks it.
 // Delegation tokens are not known. Source: PlainSaslServer, ScramSaslServer, ScramMessages.
 
+import { digestBytes, digestNow, hmacNow } from '../../runtime/index.ts'
 import { scramMechanisms } from './credentials.ts'
 import type { Credentials, SaslMechanism, ScramCredential, ScramMechanism } from './credentials.ts'
-import { digest, hmac, xor } from './sha2.ts'
 
 /** What the broker says to a token. */
 export type SaslStep =
@@ -109,10 +109,14 @@ class ScramExchange implements SaslExchange {
     const signed = Buffer.from(`${said},c=${binding},r=${nonce}`)
     const proofBytes = Buffer.from(proof, 'base64')
     // Kafka does not expect this either, and fails.
-    if (proofBytes.length !== hash.digestBytes) return { kind: 'broken' }
-    const clientKey = xor(proofBytes, hmac(hash, credential.storedKey, signed))
-    if (Buffer.compare(digest(hash, clientKey), credential.storedKey) !== 0) return refused
-    const signature = Buffer.from(hmac(hash, credential.serverKey, signed)).toString('base64')
+    if (proofBytes.length !== digestBytes[hash]) return { kind: 'broken' }
+    const clientKey = xor(proofBytes, hmacNow(hash, credential.storedKey, signed))
+    if (Buffer.compare(digestNow(hash, clientKey), credential.storedKey) !== 0) return refused
+    const signature = Buffer.from(hmacNow(hash, credential.serverKey, signed)).toString('base64')
     return { kind: 'done', token: Buffer.from(`v=${signature}`), user }
   }
+}
+
+function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((byte, i) => byte ^ b[i]!)
 }
