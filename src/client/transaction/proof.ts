@@ -43,7 +43,7 @@ export async function prove(
     // complete has had every marker acknowledged, save those that it left out.
     const isCompleting = await isBeingCompleted(cluster, target, clock)
     const hanging = await openPartitions(cluster, target, clock)
-    const isWitnessOpen = target.witness !== null && (await isPending(cluster, target.witness, clock.left()))
+    const isWitnessOpen = target.witness !== null && (await isPending(cluster, target, target.witness, clock))
     if (isCompleting && runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
     if (hanging.length === 0 && !isWitnessOpen && !isCompleting) return { kind: 'proven' }
     if (isLastLook && !isCompleting) {
@@ -170,13 +170,32 @@ async function scanOpen(cluster: Cluster, target: ResumeTarget, clock: Clock): P
 // A later transaction of the id may have its own witness pending in the same place, so that an unstable ledger alone says
 // nothing: it must not show this witness, nor one that came after it. Brokers before Kafka 2.5 cannot tell; their answer
 // counts as final.
-async function isPending(cluster: Cluster, witness: Witness, limits: CallLimits): Promise<boolean> {
+async function isPending(cluster: Cluster, target: ResumeTarget, witness: Witness, clock: Clock): Promise<boolean> {
   const { groupId, topic, partition, previousRandomId } = witness
-  if (!(await supportsRequireStable(cluster, groupId, limits.signal))) return false
-  const committed = await readLedger(cluster, { groupId, topic, partition, requireStable: false, ...limits })
+  if (!(await supportsRequireStable(cluster, groupId, clock.left().signal))) return false
+  const place = { groupId, topic, partition }
+  const committed = await readLedger(cluster, { ...place, requireStable: false, ...clock.left() })
   if (committed.kind === 'witness' && committed.randomId !== previousRandomId) return false
-  const entry = await readLedger(cluster, { groupId, topic, partition, requireStable: true, ...limits })
-  return entry.kind === 'unstable'
+  const entry = await readLedger(cluster, { ...place, requireStable: true, ...clock.left() })
+  // A ledger that shows nothing may have been deleted: its log, where the marker belongs, has the transaction still.
+  return (
+    entry.kind === 'unstable' || (entry.kind === 'empty' && (await isOpenInLedgerLog(cluster, target, witness, clock)))
+  )
+}
+
+async function isOpenInLedgerLog(
+  cluster: Cluster,
+  target: ResumeTarget,
+  witness: Witness,
+  clock: Clock
+): Promise<boolean> {
+  try {
+    const { currentTxnStartOffset, producerEpoch } = await hangingWitness(cluster, target, witness, clock)
+    return currentTxnStartOffset >= 0n && producerEpoch === target.producerEpoch
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === 'BROKER_TOO_OLD') return false
+    throw error
+  }
 }
 
 async function hangingWitness(
