@@ -26,10 +26,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a player in a process of its own', () => {
   test('answers one chunk after the other', async () => {
-    const { play, end } = playerProcess(program, ['seed '])
-    expect((await play({ first: 1, count: 2 })).hashes).toEqual(['seed 1', 'seed 2'])
-    expect((await play({ first: 3, count: 1 })).hashes).toEqual(['seed 3'])
-    end()
+    const player = playerProcess(program, ['seed '])
+    expect((await player.play({ first: 1, count: 2 })).hashes).toEqual(['seed 1', 'seed 2'])
+    expect((await player.play({ first: 3, count: 1 })).hashes).toEqual(['seed 3'])
+    player.end()
   })
 
   test('that dies fails the chunk that it was playing, and says which', async () => {
