@@ -68,6 +68,19 @@ async function ledgerOf(kafka: Kafka, topic: string, transactionalId: string): P
   return (await readLedger(kafka.cluster, { ...place, requireStable: true })).kind
 }
 
+/** A checkpoint that was committed, beside a witness that is pending under the id of this number. */
+async function committedBeside(bootstrap: string, idNumber: number) {
+  const kafka = openKafka(bootstrap)
+  const topic = await newTopic(kafka, 'pending')
+  const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
+  await first.write('a')
+  const chosen = await first.preCommit(0)
+  await first.participant.commit(0)
+  await leavePending(bootstrap, kafka, topic, `${topic}.0.${idNumber}`)
+  await first.close()
+  return { kafka, topic, chosen }
+}
+
 describeBrokers('a witness that is pending without a transaction', () => {
   test('is ended by recovery, as are records, before anything is written', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
@@ -103,15 +116,7 @@ describeBrokers('a witness that is pending without a transaction', () => {
 
   test('is ended also where a run that is shut out publishes a checkpoint while its marker is waited for', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
-    const { bootstrap } = broker
-    const kafka = openKafka(bootstrap)
-    const topic = await newTopic(kafka, 'pending')
-    const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
-    await first.write('a')
-    const chosen = await first.preCommit(0)
-    await first.participant.commit(0)
-    await leavePending(bootstrap, kafka, topic, `${topic}.0.1`)
-    await first.close()
+    const { kafka, topic, chosen } = await committedBeside(broker.bootstrap, 1)
 
     const second = new SinkHarness([sinkOf(kafka, topic, topic)])
     await second.participant.fence([chosen])
@@ -125,15 +130,7 @@ describeBrokers('a witness that is pending without a transaction', () => {
 
   test('is not ended where the last transaction of its producer was committed', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
-    const { bootstrap } = broker
-    const kafka = openKafka(bootstrap)
-    const topic = await newTopic(kafka, 'pending')
-    const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
-    await first.write('a')
-    const chosen = await first.preCommit(0)
-    await first.participant.commit(0)
-    await leavePending(bootstrap, kafka, topic, `${topic}.0.0`)
-    await first.close()
+    const { kafka, topic, chosen } = await committedBeside(broker.bootstrap, 0)
 
     const second = new SinkHarness([sinkOf(kafka, topic, topic)])
     // A recovery that begins again finds the ids initialized.
