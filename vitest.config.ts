@@ -19,7 +19,7 @@ export default defineConfig({
     ]
   },
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './test/not_run_reporter.ts'],
     projects: [
       {

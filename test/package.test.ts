@@ -34,7 +34,10 @@ beforeAll(async () => {
     'README.md',
     'DESIGN.md',
     'LICENSE',
-    'NOTICE'
+    'NOTICE',
+    'docs',
+    'examples',
+    'benchmarks/README.md'
   ]
   for (const name of packed) cpSync(join(root, name), join(copy, name), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
@@ -59,8 +62,18 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 
 test('the package holds what was built from the sources, and what a package must say', () => {
   const top = new Set(files.map((file) => file.split(/[/\\]/)[0]))
-  expect(top).toEqual(new Set(['package.json', 'README.md', 'DESIGN.md', 'LICENSE', 'NOTICE', 'dist']))
+  const texts = ['README.md', 'DESIGN.md', 'LICENSE', 'NOTICE', 'docs', 'examples', 'benchmarks', 'src']
+  expect(top).toEqual(new Set(['package.json', 'dist', ...texts]))
   expect(files).not.toContain(join('dist', 'stale.js'))
+  expect(files.filter((file) => /^src.*\.ts$/.test(file))).toEqual([])
+})
+
+test('the links of its README lead somewhere', () => {
+  const readme = readFileSync(join(user, 'node_modules', 'package', 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, link = '']) => link)
+  expect(links.length).toBeGreaterThanOrEqual(4)
+  const lost = links.filter((link) => !files.includes(join(link).replace(/[/\\]$/, '')))
+  expect(lost).toEqual([])
 })
 
 test(

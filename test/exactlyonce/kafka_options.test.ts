@@ -42,6 +42,7 @@ describe('a Kafka source', () => {
     ],
     [{ ...source, fetchBytesMax: 2 ** 31 }, /fetchBytesMax is 2147483648/],
     [{ ...source, offsetCommitMode: 'ON_CHECKPOINTS' }, /groupId is missing/],
+    [{ ...source, groupId: 'g', offsetCommitIntervalMs: 500 }, /is for offsetCommitMode KAFKA_PERIODIC/],
     [{ ...source, onBadRecord: 'ignore' }, /onBadRecord/],
     [{ ...source, kafka: {} }, /kafka/],
     [{ ...source, kafka: { cluster: null } }, /kafka is an object, but must be a Kafka object/],

@@ -3,6 +3,7 @@
 // moves, loads or is busy with the transaction before; every other code is answered as a value. KIP-98, 360, 447, 890.
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
+import type { GroupMember, OffsetToCommit } from '../admin/group_offsets.ts'
 import { partitionsByTopic } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { coordinatorRequest, coordinatorVersion } from '../coordinator_request.ts'
@@ -207,24 +208,11 @@ export async function addOffsetsToTxn(
   return response.errorCode
 }
 
-export interface OffsetInTransaction extends TopicPartition {
-  /** The position: the offset of the next record to be read. */
-  readonly offset: bigint
-  readonly leaderEpoch?: number | undefined
-  readonly metadata?: string | undefined
-}
-
-/** Who commits; the broker fences old members only by these three. KIP-447. */
-export interface OffsetsMember {
-  readonly memberId: string
-  readonly generationId: number
-  readonly groupInstanceId?: string | null | undefined
-}
-
 export interface OffsetsToCommit {
   readonly groupId: string
-  readonly offsets: readonly OffsetInTransaction[]
-  readonly member?: OffsetsMember | undefined
+  readonly offsets: readonly OffsetToCommit[]
+  /** Without it nobody is fenced. KIP-447. */
+  readonly member?: GroupMember | undefined
 }
 
 /** Stores offsets of a group inside the transaction. Answers the first code that is not 0, of any partition. */

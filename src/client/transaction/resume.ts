@@ -7,6 +7,7 @@ import type { TransactionDescription } from '../admin/transactions.ts'
 import { keyOfPartition } from '../admin/partitions.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
+import { checkProveOptions, checkSettleOptions } from './call_rules.ts'
 import { endTxnVersion } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
 import { describePresent, outdatedMsMax } from './coordinator_view.ts'
@@ -57,12 +58,14 @@ export class ResumedTransaction {
    * while the outcome is unknown (`outcomeUnknown` tells whether the commit may have taken effect), TRANSACTION_ABORTABLE
    * where the broker asks for an abort instead, TRANSACTION_TORN, BROKER_ERROR for a missing permission.
    */
-  commit(options: SettleOptions = {}): Promise<Verdict> {
+  async commit(options: SettleOptions = {}): Promise<Verdict> {
+    checkSettleOptions('resumed.commit', options)
     return this.settle(true, options)
   }
 
   /** Aborts. `alreadyCommitted` where it is too late; `aborted` also where it was aborted before. Rejects as `commit`. */
   async abort(options: SettleOptions = {}): Promise<Verdict> {
+    checkSettleOptions('resumed.abort', options)
     const verdict = await this.settle(false, options)
     return verdict.kind === 'lost' ? { kind: 'aborted' } : verdict
   }
@@ -72,6 +75,7 @@ export class ResumedTransaction {
    * transaction may begin on its transactional id. KIP-664 (DescribeProducers; before Kafka 2.8 the log is read).
    */
   async prove(options: ProveOptions = {}): Promise<Proof> {
+    checkProveOptions('resumed.prove', options)
     const { deadlineMs = settleDeadlineMs, proofDeadlineMs = proofDeadlineMsDefault, signal } = options
     const { prepared } = this
     if (prepared !== undefined && !prepared.hasData) return { kind: 'proven' }
@@ -84,6 +88,7 @@ export class ResumedTransaction {
    * CLUSTER_ACTION; rejects with KafkaError BROKER_ERROR without it. WriteTxnMarkers.
    */
   async repair(proof: Proof, decided: 'commit' | 'abort', options: SettleOptions = {}): Promise<void> {
+    checkSettleOptions('resumed.repair', options)
     const limits = { deadlineMs: options.deadlineMs ?? settleDeadlineMs, signal: options.signal }
     await repair(this.cluster, await this.target(limits), proof, decided, limits)
   }

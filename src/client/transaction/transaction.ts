@@ -7,6 +7,7 @@ import { deferred, handled, raceAbort } from '../../runtime/index.ts'
 import { assert, brokerError, BugError, KafkaError } from '../errors.ts'
 import { RecordStream } from '../producer/index.ts'
 import type { ProducerIdentity, ProducerMessage, RecordMetadata } from '../producer/index.ts'
+import { checkDecideOptions, checkOffsetsToCommit } from './call_rules.ts'
 import { endTxn, endTxnVersion } from './coordinator_calls.ts'
 import type { CallLimits, CoordinatorAnswer, OffsetsToCommit } from './coordinator_calls.ts'
 import { endBegun } from './ending.ts'
@@ -123,6 +124,7 @@ export class Transaction {
    * without it a broker fences nobody. Rejects with KafkaError; the transaction must then be aborted. KIP-447.
    */
   async sendOffsets(commit: OffsetsToCommit): Promise<void> {
+    checkOffsetsToCommit(commit)
     if (this.current !== 'open' || this.failure !== undefined) this.refuseWrite()
     if (this.startedAtMs < 0) this.startedAtMs = this.host.cluster.runtime.nowMs()
     const [first] = commit.offsets
@@ -163,6 +165,7 @@ export class Transaction {
    * committed and has been aborted, PRODUCER_FENCED, INVALID_STATE, BROKER_ERROR for a missing permission.
    */
   async commit(options: DecideOptions = {}): Promise<Verdict> {
+    checkDecideOptions('transaction.commit', options)
     if (this.verdict !== undefined)
       return this.verdict.kind === 'committed' ? { kind: 'alreadyCommitted' } : this.verdict
     if (this.current === 'open') await this.prepare()
@@ -182,9 +185,10 @@ export class Transaction {
    * INVALID_STATE once it is committed or may be, PRODUCER_FENCED, DEADLINE_EXCEEDED. The producer can be used again
    * unless it is fenced.
    */
-  abort(options: DecideOptions = {}): Promise<void> {
-    if (this.current === 'aborted') return Promise.resolve()
-    if (this.current === 'committing' || this.current === 'committed') return Promise.reject(this.wrongState('aborted'))
+  async abort(options: DecideOptions = {}): Promise<void> {
+    checkDecideOptions('transaction.abort', options)
+    if (this.current === 'aborted') return
+    if (this.current === 'committing' || this.current === 'committed') throw this.wrongState('aborted')
     return this.abortOnce(options)
   }
 

@@ -3,8 +3,11 @@
 // the next write (KIP-360), and never takes the id from a producer that came later. KIP-98.
 import { errorCode } from '../../protocol/index.ts'
 import { raceAbort } from '../../runtime/index.ts'
+import { callRules, checkWaitOptions } from '../call.ts'
+import type { CallOptions } from '../call.ts'
 import type { Cluster } from '../cluster.ts'
 import { assert, brokerError, KafkaError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import { TopicRoutes } from '../producer/index.ts'
 import type { ProducerIdentity, WaitOptions } from '../producer/index.ts'
 import { initProducerId } from './coordinator_calls.ts'
@@ -61,17 +64,19 @@ export class TransactionalProducer {
    * Takes the transactional id: fences every other producer of it and ends what it left open. Not needed before
    * `beginTransaction`, which does it at the first write. Never to be called while a prepared transaction of the id waits
    * for its end: that would be lost. Rejects with KafkaError: BROKER_ERROR, such as INVALID_TRANSACTION_TIMEOUT (50) with
-   * the numbers or a missing permission, DEADLINE_EXCEEDED after a minute, INVALID_STATE while a transaction is under
-   * way. InitProducerId, KIP-98.
+   * the numbers or a missing permission, DEADLINE_EXCEEDED (`deadlineMs` is a minute unless given), INVALID_STATE while a
+   * transaction is under way. InitProducerId, KIP-98.
    */
-  async init(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<{
+  async init(options: CallOptions = {}): Promise<{
     producerId: bigint
     producerEpoch: number
   }> {
+    checkOptions('transactionalProducer.init', options, callRules)
+    const { deadlineMs = initDeadlineMs, signal } = options
     this.checkUsable()
     if (this.current !== undefined && !this.current.isOver) throw this.busy()
     await this.current?.settle()
-    const identity = await this.inTurn(() => this.takeId({ deadlineMs: initDeadlineMs, signal: options.signal }))
+    const identity = await this.inTurn(() => this.takeId({ deadlineMs, signal }))
     return { producerId: identity.producerId, producerEpoch: identity.producerEpoch }
   }
 
@@ -93,7 +98,8 @@ export class TransactionalProducer {
    * Aborts an open transaction and ends. A prepared one stays as it is: its handle can end it. When the signal aborts,
    * an open one is left to its timeout, or to whoever takes the id next.
    */
-  close(options?: WaitOptions): Promise<void> {
+  async close(options?: WaitOptions): Promise<void> {
+    checkWaitOptions('transactionalProducer.close', options)
     this.closed ??= this.end(options?.signal)
     return this.closed
   }

@@ -2,7 +2,7 @@
 // small pool. Decides what is sent when; the transactions themselves, their verdicts and proofs are the client's.
 // Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
 import { assert, KafkaError, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
-import type { Cluster, PreparedTransaction, SettleOptions, Transaction, Verdict } from '../../client/index.ts'
+import type { Cluster, PreparedTransaction, Transaction, Verdict } from '../../client/index.ts'
 import { handled, onAbort, raceAbort, withDeadline } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import type { ParticipantContext, StateValue } from '../functions.ts'
@@ -110,7 +110,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     throw new JobError('CHECKPOINT_CORRUPT', message, { fatal: true })
   }
 
-  #recoveryOptions(): SettleOptions & { deadlineMs: number; signal: AbortSignal } {
+  #recoveryOptions(): { readonly deadlineMs: number; readonly signal: AbortSignal } {
     return { deadlineMs: this.context.recoveryDeadlineMs, signal: this.context.signal }
   }
 
@@ -122,7 +122,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
       const places = partitions.map(({ topic, partition, firstOffset }) => ({ topic, partition, firstOffset }))
       this.context.report({ kind: 'transactionVerdict', ...which, partitions: places, verdict })
     }
-    return { ...this.#recoveryOptions(), tell }
+    return { call: this.#recoveryOptions(), tell }
   }
 
   async fence(retained: readonly RetainedCheckpoint[]): Promise<void> {
@@ -303,7 +303,7 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const pool = this.#runningPool()
     const options = this.#settlementOptions(prepared, checkpointId)
     pool.move(slot, 'committing')
-    const verdict = await transaction.commit(options)
+    const verdict = await transaction.commit(options.call)
     options.tell(verdict.kind)
     if (verdict.kind !== 'committed' && verdict.kind !== 'alreadyCommitted')
       throw notCommitted(slot.transactionalId, checkpointId, verdict)

@@ -24,6 +24,7 @@ export interface KafkaSinkOptions<T> {
   /**
    * Names this job's transactional ids, ledger groups and nothing else in the whole cluster. Needed for `EXACTLY_ONCE`;
    * must stay the same over restarts. All sinks of a job on one cluster give the same one: they share a transaction.
+   * The other semantics have no transactions, and leave this, the timeout and the ledger unused.
    */
   readonly transactionalIdPrefix?: string | undefined
   /**

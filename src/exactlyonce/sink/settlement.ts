@@ -2,14 +2,16 @@
 // read. Owns the repair of a partition whose marker is missing, and the words for what cannot be settled. Nothing here
 // begins or writes a transaction. KAFKA-20734.
 import { KafkaError, ResumedTransaction } from '../../client/index.ts'
-import type { Cluster, PreparedTransaction, SettleOptions, Verdict } from '../../client/index.ts'
+import type { CallOptions, Cluster, PreparedTransaction, Verdict } from '../../client/index.ts'
 import { HangingTransactionError, JobError } from '../errors.ts'
 import type { AbortOutcome, LostTransaction, SettledTransaction } from '../participant.ts'
 
 /** What is known about a transaction at some moment: a verdict, or that it is proven committed. */
 export type TransactionOutcome = Verdict['kind'] | 'proven'
 
-export interface SettlementOptions extends SettleOptions {
+export interface SettlementOptions {
+  /** Of each call. */
+  readonly call: CallOptions
   /** Called as soon as something is known. */
   readonly tell: (outcome: TransactionOutcome) => void
 }
@@ -24,7 +26,7 @@ export async function settleByCommit(
   const resumed = new ResumedTransaction(cluster, handle)
   let verdict: Verdict
   try {
-    verdict = await resumed.commit(options)
+    verdict = await resumed.commit(options.call)
   } catch (error) {
     if (!isTorn(error)) throw error
     const loss = lossOf(cluster, handle, checkpointId, error.message)
@@ -53,7 +55,7 @@ export async function settleByAbort(
   options: SettlementOptions
 ): Promise<AbortOutcome> {
   const resumed = new ResumedTransaction(cluster, handle)
-  const verdict = await resumed.abort(options)
+  const verdict = await resumed.abort(options.call)
   options.tell(verdict.kind)
   switch (verdict.kind) {
     case 'aborted':
@@ -77,12 +79,12 @@ export async function proveCommitted(
   handle: PreparedTransaction,
   options: SettlementOptions
 ): Promise<void> {
-  let proof = await resumed.prove(options)
+  let proof = await resumed.prove(options.call)
   for (let times = 1; proof.kind !== 'proven'; times++) {
     const where = proof.partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
-    const refusal = await refusalOf(resumed.repair(proof, 'commit', options))
+    const refusal = await refusalOf(resumed.repair(proof, 'commit', options.call))
     // A broker refuses a marker that has come meanwhile.
-    proof = await resumed.prove(options)
+    proof = await resumed.prove(options.call)
     if (proof.kind === 'proven') break
     // A newer coordinator has written there since the proof: it may be at work still, and the new proof knows its epoch.
     if (refusal?.kafkaName === 'TRANSACTION_COORDINATOR_FENCED' && times < repairsMax) continue

@@ -103,7 +103,7 @@ const rules = {
     { optional: true }
   ),
   offsetCommitMode: oneOf(['DISABLED', 'ON_CHECKPOINTS', 'KAFKA_PERIODIC'], { optional: true }),
-  offsetCommitIntervalMs: integer({ min: 100, default: 5000 }),
+  offsetCommitIntervalMs: integer({ min: 100, optional: true }),
   discoveryIntervalMs: integer({ min: 0, default: 30_000 }),
   isolationLevel: oneOf(['read_committed', 'read_uncommitted'], { default: 'read_committed' }),
   onBadRecord: value(`'fail', 'skip' or a function`, isOnBadRecord, { default: 'fail' }),
@@ -136,19 +136,26 @@ const contradictions: readonly Contradiction<typeof rules>[] = [
   ({ offsetCommitMode, groupId }) =>
     groupId === undefined && offsetCommitMode !== undefined && offsetCommitMode !== 'DISABLED'
       ? `offsetCommitMode ${offsetCommitMode} commits to a group, and groupId is missing.`
+      : undefined,
+  ({ offsetCommitMode, offsetCommitIntervalMs }) =>
+    offsetCommitIntervalMs !== undefined && offsetCommitMode !== 'KAFKA_PERIODIC'
+      ? `offsetCommitIntervalMs is for offsetCommitMode KAFKA_PERIODIC, and the mode is ${offsetCommitMode ?? 'another'}.`
       : undefined
 ]
 
 /** Options after the check, with every default filled in. */
 export type CheckedKafkaSourceOptions<T> = Omit<
   Checked<typeof rules>,
-  'schema' | 'onBadRecord' | 'offsetCommitMode'
+  'schema' | 'onBadRecord' | 'offsetCommitMode' | 'offsetCommitIntervalMs'
 > & {
   readonly schema: DeserializationSchema<T>
   readonly onBadRecord: OnBadRecord<T>
   readonly startupMode: StartupMode
   readonly offsetCommitMode: OffsetCommitMode
+  readonly offsetCommitIntervalMs: number
 }
+
+const offsetCommitIntervalMsDefault = 5000
 
 /** Throws KafkaError INVALID_OPTION. */
 export function checkKafkaSourceOptions<T>(given: KafkaSourceOptions<T>): CheckedKafkaSourceOptions<T> {
@@ -159,6 +166,7 @@ export function checkKafkaSourceOptions<T>(given: KafkaSourceOptions<T>): Checke
     schema: given.schema,
     onBadRecord: given.onBadRecord ?? 'fail',
     startupMode: checked.startupMode ?? (hasGroup ? 'GROUP_OFFSETS' : 'EARLIEST'),
-    offsetCommitMode: checked.offsetCommitMode ?? (hasGroup ? 'ON_CHECKPOINTS' : 'DISABLED')
+    offsetCommitMode: checked.offsetCommitMode ?? (hasGroup ? 'ON_CHECKPOINTS' : 'DISABLED'),
+    offsetCommitIntervalMs: checked.offsetCommitIntervalMs ?? offsetCommitIntervalMsDefault
   })
 }

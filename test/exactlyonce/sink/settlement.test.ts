@@ -33,7 +33,7 @@ async function played(proofs: readonly Proof[], answers: readonly (KafkaError | 
       return answer === undefined ? Promise.resolve() : Promise.reject(answer)
     }
   }
-  const end = await proveCommitted(resumed, handle, { ...options, tell: (outcome) => told.push(outcome) }).then(
+  const end = await proveCommitted(resumed, handle, { call: options, tell: (outcome) => told.push(outcome) }).then(
     () => 'done',
     (error: unknown) => error
   )

@@ -194,6 +194,7 @@ describeKafka('the Kafka source', ({ bootstrap }) => {
       const state = first.snapshot(1)
       await first.close()
       await admin.deleteTopics([topic])
+      await expect.poll(() => admin.listTopics()).not.toContain(topic) // brokers hear of it a little later
       const restore = (): Promise<unknown> =>
         SourceHarness.open(sourceOf(openKafka(bootstrap), { topicPattern: new RegExp(topic) }), 1, state)
       await expect(restore()).rejects.toMatchObject({ code: 'SOURCE_LOST' })
