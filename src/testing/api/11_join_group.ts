@@ -1,8 +1,8 @@
 // JoinGroup, API 11: a member joins a group of the classic protocol, or says in a rebalance that it is still there. The
 // answer waits for the other members. Serves versions 0 to 9.
 //
-// Behaviour: a group of the consumer protocol that has members is not joined (Kafka can move such groups between the
-// protocols while they run; this broker does not). Sessions shorter or longer than the broker allows are refused.
+// Behaviour: a group of the consumer protocol that has members is joined as it is, without waiting for anybody (KIP-848).
+// Sessions shorter or longer than the broker allows are refused.
 //
 // Versions: 4 an id before joining (KIP-394); 5 static members (KIP-345); 9 a static leader may skip the assignment.
 
@@ -39,10 +39,10 @@ function join(request: RequestOf<'JoinGroup'>, context: RequestContext): JoinRes
   }
   const groups = groupCoordinatorOf(broker).groupsOf(groupId)
   if (typeof groups === 'number') return joinRefused(memberId, groups)
-  if (memberId !== '' && groups.find(groupId) === undefined) {
-    return joinRefused(memberId, errorCode.UNKNOWN_MEMBER_ID)
+  const known = groups.find(groupId)
+  if (memberId !== '' && known === undefined) return joinRefused(memberId, errorCode.UNKNOWN_MEMBER_ID)
+  if (known?.type === 'consumer' && known.members.size > 0) {
+    return groups.mixedProtocol.join(known, request, version, clientOf(context))
   }
-  const group = groups.classicGroup(groupId)
-  if (group === undefined) return joinRefused(memberId, errorCode.INCONSISTENT_GROUP_PROTOCOL)
-  return groups.classicProtocol.join(group, request, version, clientOf(context))
+  return groups.classicProtocol.join(groups.classicGroup(groupId), request, version, clientOf(context))
 }

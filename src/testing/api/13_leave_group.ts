@@ -1,4 +1,4 @@
-// LeaveGroup, API 13: members leave a group of the classic protocol. Serves versions 0 to 5.
+// LeaveGroup, API 13: members leave a group of the classic protocol, or one that was. Serves versions 0 to 5.
 //
 // Behaviour: the others are rebalanced once for all who leave. Static members may be named by their instance id alone.
 //
@@ -19,9 +19,11 @@ export const leaveGroup = handler('LeaveGroup', (request, { broker, version }) =
   if (typeof groups === 'number') return { errorCode: groups, members: [] }
   const group = groups.find(groupId)
   const codes =
-    group?.type === 'classic'
-      ? groups.classicProtocol.leave(group, leaving)
-      : leaving.map(() => errorCode.UNKNOWN_MEMBER_ID)
+    group === undefined
+      ? leaving.map(() => errorCode.UNKNOWN_MEMBER_ID)
+      : group.type === 'classic'
+        ? groups.classicProtocol.leave(group, leaving)
+        : groups.mixedProtocol.leave(group, leaving)
   if (!isBatched) return { errorCode: codes[0] ?? 0, members: [] }
   const members = leaving.map(({ memberId, groupInstanceId }, i) => {
     return { memberId, groupInstanceId, errorCode: codes[i] ?? 0 }

@@ -1,5 +1,5 @@
-// SyncGroup, API 14: the leader of a classic group's generation brings the assignment, the others wait for it. Serves
-// versions 0 to 5.
+// SyncGroup, API 14: the leader of a classic group's generation brings the assignment, the others wait for it. In a
+// group of the consumer protocol the broker has it ready (KIP-848). Serves versions 0 to 5.
 //
 // Versions: 3 static members (KIP-345); 5 protocol type and name, which must be the group's (KIP-559).
 
@@ -20,6 +20,8 @@ export const syncGroup = handler('SyncGroup', (request, { broker, version }) => 
   const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
   if (typeof groups === 'number') return syncRefused(groups)
   const group = groups.find(request.groupId)
-  if (group?.type !== 'classic') return syncRefused(errorCode.UNKNOWN_MEMBER_ID)
-  return groups.classicProtocol.sync(group, request)
+  if (group === undefined) return syncRefused(errorCode.UNKNOWN_MEMBER_ID)
+  return group.type === 'classic'
+    ? groups.classicProtocol.sync(group, request)
+    : groups.mixedProtocol.sync(group, request)
 })

@@ -1,8 +1,8 @@
 // ConsumerGroupHeartbeat, API 68: joins, keeps up and leaves a group of the consumer protocol (KIP-848). Serves versions 0
 // and 1.
 //
-// Behaviour: a classic group without members becomes one of the consumer protocol; with members it does not, where Kafka
-// could take its members along.
+// Behaviour: a classic group becomes one of the consumer protocol when a member joins, and its members go on in it, as far
+// as they are consumers and `group.consumer.migration.policy` allows it.
 //
 // Versions: 1 patterns, and ids that members make for themselves.
 
@@ -10,6 +10,7 @@ import { errorCode } from '../../protocol/index.ts'
 import { heartbeatRefused } from '../group/consumer_protocol.ts'
 import { heartbeatFault } from '../group/heartbeat_checks.ts'
 import { groupCoordinatorOf } from '../group/group_coordinator.ts'
+import { Refusal } from '../log/refusal.ts'
 import { clientOf, handler } from './handler.ts'
 
 export const consumerGroupHeartbeat = handler('ConsumerGroupHeartbeat', (request, context) => {
@@ -20,6 +21,7 @@ export const consumerGroupHeartbeat = handler('ConsumerGroupHeartbeat', (request
   if (typeof groups === 'number') return heartbeatRefused(groups, null)
   const known = groups.find(request.groupId)
   const group = request.memberEpoch === 0 ? groups.consumerGroup(request.groupId) : known
+  if (group instanceof Refusal) return heartbeatRefused(group.errorCode, group.message)
   if (group?.type !== 'consumer') {
     const what = known === undefined ? 'not found' : 'not a consumer group'
     return heartbeatRefused(errorCode.GROUP_ID_NOT_FOUND, `Group ${request.groupId} is ${what}.`)

@@ -1,19 +1,22 @@
 // ConsumerGroupDescribe, API 69: groups of the consumer protocol with their members (KIP-848). Serves versions 0 and 1.
 //
+// Behaviour: a member has what it was given, and what it has not given up yet.
+//
 // Versions: 1 the protocol of each member.
 
 import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableResponseOf } from '../../protocol/index.ts'
 import type { Broker } from '../cluster/broker.ts'
 import type { ConsumerGroup } from '../group/consumer_group.ts'
+import { preferredAssignor } from '../group/consumer_member.ts'
 import { groupCoordinatorOf } from '../group/group_coordinator.ts'
-import { topicPartitions } from '../group/partition_sets.ts'
+import { topicPartitions, union } from '../group/partition_sets.ts'
 import type { PartitionSets } from '../group/partition_sets.ts'
 import { handler } from './handler.ts'
 
 type GroupAnswer = EncodableResponseOf<'ConsumerGroupDescribe'>['groups'][number]
 
-const consumerMemberType = 1
+const memberTypes = { classic: 0, consumer: 1 }
 
 export const consumerGroupDescribe = handler('ConsumerGroupDescribe', (request, { broker }) => {
   const groups = request.groupIds.map((groupId): GroupAnswer => {
@@ -45,7 +48,7 @@ function described(broker: Broker, group: ConsumerGroup): GroupAnswer {
     groupState: group.state,
     groupEpoch: group.epoch,
     assignmentEpoch: group.targetEpoch,
-    assignorName: group.assignorName,
+    assignorName: preferredAssignor([...group.members.values()]),
     members: [...group.members.values()].map((member) => ({
       memberId: member.id,
       instanceId: member.instanceId,
@@ -55,9 +58,9 @@ function described(broker: Broker, group: ConsumerGroup): GroupAnswer {
       clientHost: member.clientHost,
       subscribedTopicNames: member.topicNames,
       subscribedTopicRegex: member.topicRegex ?? '',
-      assignment: named(member.assigned),
+      assignment: named(union(member.assigned, member.revoking)),
       targetAssignment: named(group.target(member.id)),
-      memberType: consumerMemberType
+      memberType: member.classic === null ? memberTypes.consumer : memberTypes.classic
     }))
   }
 }

@@ -4,7 +4,8 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { Timer } from '../../runtime/index.ts'
-import { ClassicMember, type Protocols } from './classic_member.ts'
+import { fromBase64, toBase64 } from './base64.ts'
+import { ClassicMember, consumerType, type Protocols } from './classic_member.ts'
 import { classicTransition, type ClassicState } from './classic_states.ts'
 
 /** A group as the log of offsets keeps it. */
@@ -143,7 +144,7 @@ export class ClassicGroup {
     const topics = new Set<string>()
     this.subscribedTopics = this.protocolType === null ? undefined : topics
     for (const member of this.members.values()) {
-      const read = this.protocolType === 'consumer' ? member.subscribedTopics(this.protocolName) : undefined
+      const read = this.protocolType === consumerType ? member.subscribedTopics(this.protocolName) : undefined
       if (read === undefined) this.subscribedTopics = undefined
       for (const topic of read ?? []) topics.add(topic)
     }
@@ -151,7 +152,7 @@ export class ClassicGroup {
 
   /** Whether consumers read a topic, as far as is known. */
   mayRead(topic: string): boolean {
-    return this.subscribedTopics?.has(topic) ?? this.protocolType === 'consumer'
+    return this.subscribedTopics?.has(topic) ?? this.protocolType === consumerType
   }
 
   /** 0, or why a request in the name of this member is refused. */
@@ -214,12 +215,4 @@ export class ClassicGroup {
     group.noteSubscriptions()
     return group
   }
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-}
-
-function fromBase64(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'base64'))
 }

@@ -9,6 +9,9 @@ export type JoinResponse = EncodableResponseOf<'JoinGroup'>
 export type SyncResponse = EncodableResponseOf<'SyncGroup'>
 export type Protocols = RequestOf<'JoinGroup'>['protocols']
 
+/** The protocol type of consumers' groups; others are the business of their members alone. */
+export const consumerType = 'consumer'
+
 export interface ClientInfo {
   readonly clientId: string
   readonly clientHost: string

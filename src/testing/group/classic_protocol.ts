@@ -17,7 +17,7 @@ type JoinRequest = RequestOf<'JoinGroup'>
 const newMemberTimeoutMs = 5 * 60 * 1000
 
 /** JoinGroup versions from 4 on bring an id of the coordinator's before they join. */
-const firstVersionWithIds = 4
+export const firstVersionWithIds = 4
 /** JoinGroup versions from 9 on can be told to leave the assignment alone. */
 const firstVersionWithSkip = 9
 
@@ -179,6 +179,13 @@ export class ClassicProtocol {
   /** Goes on where the last coordinator was: every member must be heard of within its session timeout. */
   resume(group: ClassicGroup): void {
     for (const member of group.members.values()) this.#beat(group, member)
+  }
+
+  /** Begins with a group that was one of the consumer protocol. */
+  adopt(group: ClassicGroup, rebalances: boolean): void {
+    this.#persist(group)
+    this.resume(group)
+    if (rebalances) this.#rebalance(group)
   }
 
   #expectMember(group: ClassicGroup, memberId: string, timeoutMs: number): void {

@@ -28,7 +28,6 @@ export function commitRefusal(
     return isTold ? errorCode.GROUP_ID_NOT_FOUND : errorCode.ILLEGAL_GENERATION
   }
   const group = known ?? groups.classicGroup(groupId)
-  if (group === undefined) return errorCode.GROUP_ID_NOT_FOUND
   return group.type === 'classic'
     ? group.commitError(memberId, groupInstanceId, generationIdOrMemberEpoch, isTransactional)
     : group.commitError(memberId, generationIdOrMemberEpoch, isTransactional, version)

@@ -4,7 +4,9 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { Uuid } from '../../protocol/index.ts'
-import type { ConsumerMember } from './consumer_member.ts'
+import { fromBase64, toBase64 } from './base64.ts'
+import { consumerType, type Protocols } from './classic_member.ts'
+import type { ClassicOffer, ConsumerMember } from './consumer_member.ts'
 import { has, noPartitions, partitionSets, topicPartitions, type PartitionSets } from './partition_sets.ts'
 
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
@@ -18,7 +20,6 @@ export class ConsumerGroup {
   /** Kafka begins with 1, so that the first member gets 2. */
   epoch = 1
   targetEpoch = 1
-  assignorName = ''
   /** Of the topics that were subscribed when the epoch was last raised: a change raises it again. */
   topicsSeen = ''
   readonly members = new Map<string, ConsumerMember>()
@@ -48,6 +49,31 @@ export class ConsumerGroup {
     return undefined
   }
 
+  /** Members of the classic protocol. */
+  get classicCount(): number {
+    let count = 0
+    for (const { classic } of this.members.values()) if (classic !== null) count++
+    return count
+  }
+
+  /** Whether a member of the classic protocol with this offer can be in the group together with the others. */
+  supports(protocolType: string, protocols: Protocols): boolean {
+    if (protocolType !== consumerType) return false
+    const offers = [...this.members.values()].flatMap(({ classic }) => classic ?? [])
+    return protocols.some(({ name }) => offers.every((offer) => offer.protocols.some((one) => one.name === name)))
+  }
+
+  /** Whether a partition that the member should have is still with another one. */
+  isWaiting(member: ConsumerMember): boolean {
+    if (member.state !== 'unreleased') return false
+    for (const [topicId, partitions] of this.target(member.id)) {
+      for (const one of partitions) {
+        if (!has(member.assigned, topicId, one) && this.isHeld(topicId, one)) return true
+      }
+    }
+    return false
+  }
+
   /** Whether any member has the partition, or has not given it up yet. */
   isHeld(topicId: Uuid, partition: number): boolean {
     for (const { assigned, revoking } of this.members.values()) {
@@ -62,9 +88,10 @@ export class ConsumerGroup {
     if (isTransactional && memberEpoch < 0 && memberId === '') return 0
     const member = this.members.get(memberId)
     if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID
-    if (!isTransactional && version < firstVersionWithEpochs) return errorCode.UNSUPPORTED_VERSION
+    const needsEpochs = !isTransactional && member.classic === null
+    if (needsEpochs && version < firstVersionWithEpochs) return errorCode.UNSUPPORTED_VERSION
     if (memberEpoch === member.epoch) return 0
-    return isTransactional ? errorCode.ILLEGAL_GENERATION : errorCode.STALE_MEMBER_EPOCH
+    return isTransactional ? errorCode.ILLEGAL_GENERATION : staleCode(member)
   }
 
   /** 0, or why offsets may not be read. */
@@ -72,18 +99,19 @@ export class ConsumerGroup {
     if (memberId === null && memberEpoch < 0) return 0
     const member = this.members.get(memberId ?? '')
     if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID
-    return memberEpoch === member.epoch ? 0 : errorCode.STALE_MEMBER_EPOCH
+    return memberEpoch === member.epoch ? 0 : staleCode(member)
   }
 
   encode(): unknown {
-    const { groupId, epoch, targetEpoch, assignorName, topicsSeen, emptySinceMs } = this
+    const { groupId, epoch, targetEpoch, topicsSeen, emptySinceMs } = this
     const members = [...this.members.values()].map((member) => ({
       ...member,
       assigned: topicPartitions(member.assigned),
-      revoking: topicPartitions(member.revoking)
+      revoking: topicPartitions(member.revoking),
+      classic: member.classic === null ? null : storedOffer(member.classic)
     }))
     const targets = [...this.targets].map(([memberId, target]) => ({ memberId, target: topicPartitions(target) }))
-    return { groupId, epoch, targetEpoch, assignorName, topicsSeen, emptySinceMs, members, targets }
+    return { groupId, epoch, targetEpoch, topicsSeen, emptySinceMs, members, targets }
   }
 
   /** From what `encode` answered, after JSON. */
@@ -92,12 +120,30 @@ export class ConsumerGroup {
     const { members, targets, ...rest } = json as StoredConsumerGroup
     const group = Object.assign(new ConsumerGroup(rest.groupId, rest.emptySinceMs), rest)
     for (const member of members) {
-      const { assigned, revoking } = member
+      const { assigned, revoking, classic } = member
       const sets = { assigned: partitionSets(assigned), revoking: partitionSets(revoking) }
-      group.members.set(member.id, { ...member, ...sets })
+      group.members.set(member.id, { ...member, ...sets, classic: classic === null ? null : readOffer(classic) })
     }
     for (const { memberId, target } of targets) group.targets.set(memberId, partitionSets(target))
     return group
+  }
+}
+
+function staleCode({ classic }: ConsumerMember): number {
+  return classic === null ? errorCode.STALE_MEMBER_EPOCH : errorCode.ILLEGAL_GENERATION
+}
+
+function storedOffer({ sessionTimeoutMs, protocols }: ClassicOffer) {
+  return {
+    sessionTimeoutMs,
+    protocols: protocols.map(({ name, metadata }) => ({ name, metadata: toBase64(metadata) }))
+  }
+}
+
+function readOffer({ sessionTimeoutMs, protocols }: ReturnType<typeof storedOffer>): ClassicOffer {
+  return {
+    sessionTimeoutMs,
+    protocols: protocols.map(({ name, metadata }) => ({ name, metadata: fromBase64(metadata) }))
   }
 }
 
@@ -107,12 +153,12 @@ interface StoredConsumerGroup {
   readonly groupId: string
   readonly epoch: number
   readonly targetEpoch: number
-  readonly assignorName: string
   readonly topicsSeen: string
   readonly emptySinceMs: number
-  readonly members: readonly (Omit<ConsumerMember, 'assigned' | 'revoking'> & {
+  readonly members: readonly (Omit<ConsumerMember, 'assigned' | 'revoking' | 'classic'> & {
     readonly assigned: StoredSets
     readonly revoking: StoredSets
+    readonly classic: ReturnType<typeof storedOffer> | null
   })[]
   readonly targets: readonly { readonly memberId: string; readonly target: StoredSets }[]
 }

@@ -3,6 +3,8 @@
 // Source: org.apache.kafka.coordinator.group.modern.consumer.{ConsumerGroupMember, CurrentAssignmentBuilder}.
 
 import type { Uuid } from '../../protocol/index.ts'
+import { assignors } from './assignors.ts'
+import type { Protocols } from './classic_member.ts'
 import { filterSets, has, noPartitions, union, type PartitionSets } from './partition_sets.ts'
 
 /** Whether the member has what it should have, must give up first, or waits for others to give up. */
@@ -12,6 +14,12 @@ export type MemberState = 'stable' | 'unrevoked' | 'unreleased'
 export const leaveEpoch = -1
 /** A static member says that it will be back. */
 export const staticLeaveEpoch = -2
+
+/** What a member of the classic protocol brought with its last JoinGroup. */
+export interface ClassicOffer {
+  readonly sessionTimeoutMs: number
+  readonly protocols: Protocols
+}
 
 export interface ConsumerMember {
   readonly id: string
@@ -29,6 +37,8 @@ export interface ConsumerMember {
   readonly assigned: PartitionSets
   /** To be given up; not for others until the member no longer reports them. */
   readonly revoking: PartitionSets
+  /** Null for a member of the consumer protocol. */
+  readonly classic: ClassicOffer | null
 }
 
 export function newConsumerMember(id: string): ConsumerMember {
@@ -46,7 +56,8 @@ export function newConsumerMember(id: string): ConsumerMember {
     previousEpoch: -1,
     state: 'stable',
     assigned: noPartitions,
-    revoking: noPartitions
+    revoking: noPartitions,
+    classic: null
   }
 }
 
@@ -99,4 +110,15 @@ function sizeOf(sets: PartitionSets): number {
   let size = 0
   for (const partitions of sets.values()) size += partitions.length
   return size
+}
+
+/** The one that most members ask for, or the first of the broker's. */
+export function preferredAssignor(members: readonly ConsumerMember[]): string {
+  const votes = new Map<string, number>()
+  for (const { assignor } of members) {
+    if (assignor !== null) votes.set(assignor, (votes.get(assignor) ?? 0) + 1)
+  }
+  let best: string | undefined
+  for (const [name, count] of votes) if (best === undefined || count > (votes.get(best) ?? 0)) best = name
+  return best ?? assignors.keys().next().value ?? ''
 }

@@ -86,6 +86,7 @@ function portsOf(broker: Broker): GroupPorts {
     setTimer: (delayMs, fire) => broker.setTimer(delayMs, fire),
     newUuid: () => cluster.newUuid(),
     setting: (name) => cluster.settings.number(name),
+    text: (name) => cluster.settings.text(name),
     topicByName: (name) => asGroupTopic(cluster.topics.get(name)),
     topicById: (id) => asGroupTopic(cluster.topicById(id)),
     topics: () => [...cluster.topics.values()].filter(({ isInternal }) => !isInternal).map(groupTopic)

@@ -11,7 +11,7 @@ import { groupCoordinatorOf } from './group_coordinator.ts'
 import { groupStateKind } from './group_state.ts'
 import type { Group } from './loaded_groups.ts'
 import type { CommittedOffset } from './offset_store.ts'
-import type { PartitionSets } from './partition_sets.ts'
+import { union, type PartitionSets } from './partition_sets.ts'
 
 /** Partitions of one topic, in ascending order. */
 export interface AssignedTopic {
@@ -124,7 +124,7 @@ function consumerMembers(cluster: Cluster, group: ConsumerGroup): MemberView[] {
     groupInstanceId: member.instanceId,
     clientId: member.clientId,
     topics: [...member.topicNames],
-    assignment: namedTopics(cluster, member.assigned)
+    assignment: namedTopics(cluster, union(member.assigned, member.revoking))
   }))
 }
 

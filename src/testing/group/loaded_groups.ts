@@ -3,12 +3,17 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { Partition } from '../cluster/topic.ts'
+import { Refusal } from '../log/refusal.ts'
 import { ClassicGroup } from './classic_group.ts'
 import { ClassicProtocol } from './classic_protocol.ts'
 import { joinRefused, syncRefused } from './classic_responses.ts'
 import { ConsumerGroup } from './consumer_group.ts'
+import type { ConsumerMember } from './consumer_member.ts'
 import { ConsumerProtocol } from './consumer_protocol.ts'
+import { ConsumerSteps } from './consumer_steps.ts'
 import { groupStateKind, type GroupState } from './group_state.ts'
+import { downgradedGroup, mayDowngrade, upgradedGroup, type DowngradeInput } from './migration.ts'
+import { MixedProtocol } from './mixed_protocol.ts'
 import type { OffsetStore } from './offset_store.ts'
 import type { GroupPorts } from './ports.ts'
 
@@ -18,6 +23,8 @@ export class LoadedGroups {
   readonly partition: Partition
   readonly classicProtocol: ClassicProtocol
   readonly consumerProtocol: ConsumerProtocol
+  readonly mixedProtocol: MixedProtocol
+  readonly #steps: ConsumerSteps
   readonly #ports: GroupPorts
   readonly #state: GroupState
   readonly #classic = new Map<string, ClassicGroup>()
@@ -27,11 +34,15 @@ export class LoadedGroups {
     this.#ports = ports
     this.#state = partition.durable(groupStateKind)
     this.classicProtocol = new ClassicProtocol(ports, (group) => this.#state.classic.set(group.groupId, group.store()))
-    this.consumerProtocol = new ConsumerProtocol(ports)
+    this.#steps = new ConsumerSteps(ports, (group, leaving) => this.#downgradeIfLeft(group, leaving))
+    this.consumerProtocol = new ConsumerProtocol(this.#steps)
+    this.mixedProtocol = new MixedProtocol(this.#steps, (group, { joining, generationId, isStale }) => {
+      this.#downgrade(group, { leaving: [], joining, generationId }, isStale)
+    })
     for (const stored of this.#state.classic.values()) this.#classic.set(stored.groupId, ClassicGroup.load(stored))
     for (const groupId of this.offsets.groupIds()) if (this.find(groupId) === undefined) this.classicGroup(groupId)
     for (const group of this.#classic.values()) this.classicProtocol.resume(group)
-    for (const group of this.#state.consumer.values()) this.consumerProtocol.resume(group)
+    for (const group of this.#state.consumer.values()) this.#steps.resume(group)
   }
 
   get offsets(): OffsetStore {
@@ -48,35 +59,60 @@ export class LoadedGroups {
   }
 
   /**
-   * The classic group of that id, made where there is none. A group of the consumer protocol without members becomes
-   * one; with members it stays what it is, and the answer is undefined.
+   * The classic group of that id, made where there is none. A group of the consumer protocol becomes one; it must have no
+   * members.
    */
-  classicGroup(groupId: string): ClassicGroup | undefined {
+  classicGroup(groupId: string): ClassicGroup {
     const known = this.find(groupId)
     if (known?.type === 'classic') return known
-    if (known !== undefined && known.members.size > 0) return undefined
+    if (known !== undefined && known.members.size > 0)
+      throw new Error(`${groupId} has members, and is no classic group`)
     this.#state.consumer.delete(groupId)
     const group = new ClassicGroup(groupId, this.#ports.nowMs())
     this.#classic.set(groupId, group)
     return group
   }
 
-  /** As `classicGroup`, for the consumer protocol. Offsets stay. */
-  consumerGroup(groupId: string): ConsumerGroup | undefined {
+  /** As `classicGroup`, for the consumer protocol: members of a classic group are taken along. Offsets stay. */
+  consumerGroup(groupId: string): ConsumerGroup | Refusal {
     const known = this.find(groupId)
     if (known?.type === 'consumer') return known
-    if (known !== undefined && (known.members.size > 0 || known.pendingMembers.size > 0)) return undefined
-    if (known !== undefined) this.#dropClassic(known)
-    const group = new ConsumerGroup(groupId, this.#ports.nowMs())
+    const group =
+      known === undefined || known.state === 'Empty'
+        ? new ConsumerGroup(groupId, this.#ports.nowMs())
+        : upgradedGroup(known, this.#ports)
+    if (group instanceof Refusal) return group
+    if (known !== undefined) {
+      answerAll(known, errorCode.REBALANCE_IN_PROGRESS)
+      this.#dropClassic(known)
+    }
     this.#state.consumer.set(groupId, group)
+    this.#steps.adopt(group)
     return group
+  }
+
+  /** The last members of the consumer protocol leave: the others are a classic group again, and rebalance. */
+  #downgradeIfLeft(group: ConsumerGroup, leaving: readonly ConsumerMember[]): boolean {
+    const staying = [...group.members.values()].filter((member) => !leaving.includes(member))
+    if (staying.length === 0 || staying.some(({ classic }) => classic === null)) return false
+    if (!mayDowngrade(this.#ports)) return false
+    this.#downgrade(group, { leaving, generationId: group.epoch }, true)
+    return true
+  }
+
+  #downgrade(group: ConsumerGroup, input: DowngradeInput, rebalances: boolean): void {
+    const classic = downgradedGroup(group, input, this.#ports)
+    this.#steps.forget(group)
+    this.#state.consumer.delete(group.groupId)
+    this.#classic.set(group.groupId, classic)
+    this.classicProtocol.adopt(classic, rebalances)
   }
 
   /** Deletes a group with its offsets. */
   delete(group: Group): void {
     if (group.type === 'classic') this.#dropClassic(group)
     else {
-      this.consumerProtocol.forget(group)
+      this.#steps.forget(group)
       this.#state.consumer.delete(group.groupId)
     }
     this.offsets.deleteGroup(group.groupId)
@@ -101,12 +137,9 @@ export class LoadedGroups {
   unload(): void {
     for (const group of this.#classic.values()) {
       group.cancelTimers()
-      for (const member of group.members.values()) {
-        member.answerJoin(joinRefused(member.id, errorCode.NOT_COORDINATOR))
-        member.answerSync(syncRefused(errorCode.NOT_COORDINATOR))
-      }
+      answerAll(group, errorCode.NOT_COORDINATOR)
     }
-    for (const group of this.#state.consumer.values()) this.consumerProtocol.forget(group)
+    for (const group of this.#state.consumer.values()) this.#steps.forget(group)
   }
 
   #dropClassic(group: ClassicGroup): void {
@@ -114,5 +147,13 @@ export class LoadedGroups {
     if (group.state !== 'Dead') group.go('Dead', this.#ports.nowMs())
     this.#classic.delete(group.groupId)
     this.#state.classic.delete(group.groupId)
+  }
+}
+
+/** Whoever waits in the group is answered with a code. */
+function answerAll(group: ClassicGroup, code: number): void {
+  for (const member of group.members.values()) {
+    member.answerJoin(joinRefused(member.id, code))
+    member.answerSync(syncRefused(code))
   }
 }

@@ -19,6 +19,8 @@ export interface GroupPorts {
   newUuid(): Uuid
   /** Number of the setting that is in force at this broker. */
   setting(name: string): number
+  /** Text of a setting. */
+  text(name: string): string
   topicByName(name: string): GroupTopic | undefined
   topicById(id: Uuid): GroupTopic | undefined
   /** All topics, for subscriptions by pattern. */

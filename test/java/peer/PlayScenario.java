@@ -1,6 +1,7 @@
 // Plays the scenario of test/testing/peers/scenario.ts with Kafka's own clients and prints the same report: topics,
 // records, a group that gains and loses a member and is resumed from its committed offsets, transactions.
-// Arguments: bootstrap servers, name, group protocol (classic or consumer), then settings of clients as name=value.
+// Arguments: bootstrap servers, name, group protocol (classic or consumer; with a comma, that of the first member and that
+// of the second one), then settings of clients as name=value.
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -24,11 +25,14 @@ public class PlayScenario {
     private static final long PATIENCE_MS = 30_000;
 
     private static final Properties common = new Properties();
-    private static String protocol;
+    private static String firstProtocol;
+    private static String secondProtocol;
 
     public static void main(String[] args) throws Exception {
         common.put("bootstrap.servers", args[0]);
-        protocol = args[2];
+        String[] protocols = args[2].split(",");
+        firstProtocol = protocols[0];
+        secondProtocol = protocols[protocols.length - 1];
         for (int i = 3; i < args.length; i++) common.put(args[i].split("=", 2)[0], args[i].split("=", 2)[1]);
         String orders = args[1] + "-orders";
         String payments = args[1] + "-payments";
@@ -42,7 +46,7 @@ public class PlayScenario {
         produce(orders, "first", 40);
         playGroup(args[1] + "-group", orders, report);
         produce(orders, "later", 8);
-        Member resumed = new Member(args[1] + "-group", orders);
+        Member resumed = new Member(firstProtocol, args[1] + "-group", orders);
         until("the later records", () -> resumed.values.size() >= 8, resumed);
         for (int i = 0; i < 10; i++) resumed.poll();
         resumed.consumer.close();
@@ -54,10 +58,10 @@ public class PlayScenario {
     }
 
     private static void playGroup(String group, String topic, List<String> report) {
-        Member a = new Member(group, topic);
+        Member a = new Member(firstProtocol, group, topic);
         until("the first member to have all partitions", () -> a.assigned().size() == PARTITIONS, a);
         report.add("\"alone\":" + a.assigned());
-        Member b = new Member(group, topic);
+        Member b = new Member(secondProtocol, group, topic);
         until("two partitions each", () -> a.assigned().size() == 2 && b.assigned().size() == 2, a, b);
         TreeSet<Integer> both = new TreeSet<>(a.assigned());
         both.addAll(b.assigned());
@@ -78,7 +82,7 @@ public class PlayScenario {
         final List<String> values = new ArrayList<>();
         final KafkaConsumer<String, String> consumer;
 
-        Member(String group, String topic) {
+        Member(String protocol, String group, String topic) {
             Properties settings = consumerSettings();
             settings.put("group.id", group);
             settings.put("group.protocol", protocol);

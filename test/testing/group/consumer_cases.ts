@@ -4,15 +4,20 @@ import { offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
 
 type Heartbeat = EncodableRequestOf<'ConsumerGroupHeartbeat'>
 
-const one = 'BQAAAAAAAAAAAAAAAAAAAQ-member-1'
-const two = 'BQAAAAAAAAAAAAAAAAAAAQ-member-2'
+export const one = 'BQAAAAAAAAAAAAAAAAAAAQ-member-1'
+export const two = 'BQAAAAAAAAAAAAAAAAAAAQ-member-2'
 
-function joining(groupId: string, memberId: string, topic: string, more: Partial<Heartbeat> = {}): Heartbeat {
+export function joiningConsumer(
+  groupId: string,
+  memberId: string,
+  topic: string,
+  more: Partial<Heartbeat> = {}
+): Heartbeat {
   const first = { rebalanceTimeoutMs: 20_000, subscribedTopicNames: [topic], topicPartitions: [] }
   return { groupId, memberId, memberEpoch: 0, ...first, ...more }
 }
 
-async function beat(
+export async function beat(
   stage: Stage,
   groupId: string,
   { memberId, memberEpoch }: { memberId: string | null; memberEpoch: number },
@@ -23,7 +28,7 @@ async function beat(
 }
 
 /** The coordinator of a real Kafka hears of topics a little later than those who ask for metadata. */
-async function knownTopic(stage: Stage, partitionCount: number): Promise<string> {
+export async function knownTopic(stage: Stage, partitionCount: number): Promise<string> {
   const topic = await stage.makeTopic('t', partitionCount)
   await new Promise((resolve) => setTimeout(resolve, 400))
   return topic
@@ -36,7 +41,7 @@ export const consumerCases: readonly GroupCase[] = [
       const topic = await knownTopic(stage, 2)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
-      const right = joining(groupId, one, topic)
+      const right = joiningConsumer(groupId, one, topic)
       const wrong: readonly Partial<Heartbeat>[] = [
         { groupId: '' },
         { memberId: '' },
@@ -68,7 +73,7 @@ export const consumerCases: readonly GroupCase[] = [
       const topic = await knownTopic(stage, 2)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
-      const joined = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic))
+      const joined = await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
       stage.note('quiet', await beat(stage, groupId, joined))
       stage.note('full', await beat(stage, groupId, joined, [topic, [0, 1]]))
       const id = stage.topicId(topic)
@@ -100,9 +105,9 @@ export const consumerCases: readonly GroupCase[] = [
       const topic = await knownTopic(stage, 4)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
-      const first = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic))
+      const first = await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
       stage.note('owns all', await beat(stage, groupId, first, [topic, [0, 1, 2, 3]]))
-      const second = await stage.tell('ConsumerGroupHeartbeat', joining(groupId, two, topic))
+      const second = await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, two, topic))
       const asked = await beat(stage, groupId, first, [topic, [0, 1, 2, 3]])
       stage.note('must give up', asked)
       stage.note('waits', await beat(stage, groupId, second))
@@ -123,8 +128,8 @@ export const consumerCases: readonly GroupCase[] = [
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const range = { serverAssignor: 'range' }
-      await stage.tell('ConsumerGroupHeartbeat', joining(groupId, one, topic, { ...range, instanceId: 'i-1' }))
-      const other = joining(groupId, two, topic, { ...range, instanceId: 'i-1' })
+      await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic, { ...range, instanceId: 'i-1' }))
+      const other = joiningConsumer(groupId, two, topic, { ...range, instanceId: 'i-1' })
       await stage.tell('ConsumerGroupHeartbeat', other)
       const away = { groupId, memberId: one, instanceId: 'i-1', memberEpoch: -2 }
       await stage.tell('ConsumerGroupHeartbeat', away)

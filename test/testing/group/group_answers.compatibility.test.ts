@@ -4,13 +4,22 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
 import { describeBrokers } from '../../broker/real_kafka.ts'
-import { answersFile, groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
+import {
+  answersFile,
+  groupCases,
+  groupSettings,
+  play,
+  policyCases,
+  policySettings,
+  recordedAnswers
+} from './play_group_cases.ts'
+import type { GroupCase } from './group_cases.ts'
 
 const isRecording = process.env['RECORD_ANSWERS'] === '1'
 
 describeBrokers('a real Kafka answers as it was recorded about', () => {
   let broker: TestBroker
-  const answers: Record<string, unknown> = {}
+  const answers: Record<string, unknown> = isRecording ? {} : recordedAnswers()
   beforeAll(async () => {
     broker = await startBroker({ config: groupSettings })
   })
@@ -19,9 +28,16 @@ describeBrokers('a real Kafka answers as it was recorded about', () => {
     if (isRecording) writeFileSync(answersFile, `${JSON.stringify(answers, null, 1)}\n`)
   })
 
-  test.each(groupCases)('$name', async (one) => {
-    const answer = await play(broker.bootstrap, one)
-    answers[one.name] = answer
-    if (!isRecording) expect(answer).toEqual(recordedAnswers()[one.name])
+  async function check(bootstrap: string, one: GroupCase): Promise<void> {
+    const answer = await play(bootstrap, one)
+    if (isRecording) answers[one.name] = answer
+    else expect(answer).toEqual(answers[one.name])
+  }
+
+  test.each(groupCases)('$name', (one) => check(broker.bootstrap, one))
+
+  test.each(policyCases)('$name', async (one) => {
+    await using strict = await startBroker({ config: policySettings(one.policy) })
+    await check(strict.bootstrap, one)
   })
 })

@@ -1,7 +1,7 @@
 // The embedded Kafka answers requests about groups and offsets as a real one did.
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
+import { groupCases, groupSettings, play, policyCases, policySettings, recordedAnswers } from './play_group_cases.ts'
 
 const recorded = recordedAnswers()
 
@@ -14,5 +14,10 @@ describe('the embedded Kafka answers as a real one about', () => {
 
   test.each(groupCases)('$name', async (one) => {
     expect(await play(kafka.bootstrap, one)).toEqual(recorded[one.name])
+  })
+
+  test.each(policyCases)('$name', async (one) => {
+    await using strict = await EmbeddedKafka.start({ config: policySettings(one.policy) })
+    expect(await play(strict.bootstrap, one)).toEqual(recorded[one.name])
   })
 })

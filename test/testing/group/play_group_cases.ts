@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Stage, type GroupCase } from './group_cases.ts'
 import { classicCases } from './classic_cases.ts'
 import { consumerCases } from './consumer_cases.ts'
+import { migrationCases, policyCase } from './migration_cases.ts'
 import { senselessCases } from './senseless_cases.ts'
 import { offsetCases, transactionalOffsetCases } from './offset_cases.ts'
 
@@ -11,18 +12,31 @@ export const groupCases: readonly GroupCase[] = [
   ...transactionalOffsetCases,
   ...classicCases,
   ...consumerCases,
+  ...migrationCases,
   ...senselessCases
 ]
 
 /**
  * Settings under which a real broker answers without chance: no waiting for further members, and assignments made in the
- * heartbeat that asks for them.
+ * heartbeat that asks for them. And sessions that a test can wait for.
  */
 export const groupSettings: Readonly<Record<string, string>> = {
   'group.initial.rebalance.delay.ms': '0',
+  'group.min.session.timeout.ms': '500',
   'group.consumer.assignment.interval.ms': '0',
   'group.consumer.min.assignment.interval.ms': '0',
   'group.consumer.assignor.offload.enable': 'false'
+}
+
+/** How groups may change between the protocols is something that a broker begins with. */
+export const policyCases = (['bidirectional', 'upgrade', 'downgrade', 'disabled'] as const).map((policy) => ({
+  ...policyCase,
+  name: `${policyCase.name}: ${policy}`,
+  policy
+}))
+
+export function policySettings(policy: string): Readonly<Record<string, string>> {
+  return { ...groupSettings, 'group.consumer.migration.policy': policy }
 }
 
 export const answersFile = new URL('group_answers.json', import.meta.url)

@@ -1,5 +1,5 @@
 // Kafka's own producer, transactional producer, consumer and admin client work against the embedded Kafka as they do
-// against a real one, with both protocols of groups.
+// against a real one, with both protocols of groups, and with members of both in one group.
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { describe, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
@@ -16,7 +16,7 @@ const sites: readonly (readonly [name: string, start: () => Promise<StartedKafka
 
 describeJars("Kafka's own clients", () => {
   describe.each(sites)('with %s', (_, start) => {
-    test.for(['classic', 'consumer'])(
+    test.for(['classic', 'consumer', 'classic,consumer', 'consumer,classic'])(
       'create topics, share a %s group, resume it, and commit and abort transactions',
       async (protocol) => {
         await using kafka = await start()
