@@ -40,11 +40,13 @@ export async function prove(
     // Whoever was asleep for a while knows what was so before: only what was asked for after the deadline counts.
     const isLastLook = runtime.monotonicMs() >= giveUpMs
     // Asked first: a marker that a leader has, but not yet its followers, can still be lost with it. A coordinator that is
-    // complete has had every marker acknowledged, save those that it left out.
+    // complete has had every marker acknowledged, save those that it left out. Before that nobody else is asked:
+    // whatever they say, it is no proof yet.
     const isCompleting = await isBeingCompleted(cluster, target, clock)
-    const hanging = await openPartitions(cluster, target, clock)
-    const isWitnessOpen = target.witness !== null && (await isPending(cluster, target, target.witness, clock))
     if (isCompleting && runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
+    const { witness } = target
+    const hanging = isCompleting ? [] : await openPartitions(cluster, target, clock)
+    const isWitnessOpen = !isCompleting && witness !== null && (await isPending(cluster, target, witness, clock))
     if (hanging.length === 0 && !isWitnessOpen && !isCompleting) return { kind: 'proven' }
     if (isLastLook && !isCompleting) {
       if (isWitnessOpen && target.witness !== null) {

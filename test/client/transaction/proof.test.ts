@@ -93,13 +93,15 @@ test('a marker that is missing until the end of the time for it is called missin
 })
 
 test('nothing is proven, nor called missing, while the coordinator still writes markers', async () => {
-  const { cluster } = clusterWith(
+  const { cluster, asked } = clusterWith(
     () => false,
     () => 1,
     (nowMs) => nowMs < 20_000
   )
   expect(await prove(cluster, target, limits)).toEqual({ kind: 'proven' })
   expect(cluster.runtime.monotonicMs()).toBeGreaterThanOrEqual(20_000)
+  // Leaders are asked when it is done, not before.
+  expect(asked()).toBe(1)
   const never = clusterWith(
     () => true,
     () => 1,
