@@ -2,7 +2,7 @@
 // from its inputs. Between two arrays a loop passes barriers and tells functions of proven checkpoints, so that no call
 // into a chain ever overlaps another. Owns the loops and their inboxes, not what a checkpoint is.
 import { assert } from '../client/index.ts'
-import { deferred, raceAbort } from '../runtime/index.ts'
+import { deferred, onAbort, raceAbort } from '../runtime/index.ts'
 import type { Deferred, Runtime } from '../runtime/index.ts'
 import { isHeldBack, noBarrier, onBarrier } from './barrier.ts'
 import type { Alignment } from './barrier.ts'
@@ -52,8 +52,8 @@ abstract class Task {
   /** Moves records until `finish`, or rejects: with what was thrown, or with the signal's reason. */
   async run(): Promise<void> {
     const { signal, runtime } = this.context
-    const wake = (): void => this.wake()
-    signal.addEventListener('abort', wake, { once: true })
+    signal.throwIfAborted()
+    const forget = onAbort(signal, () => this.wake())
     this.#sliceBeginMs = runtime.monotonicMs()
     try {
       while (!this.#isFinished) {
@@ -64,7 +64,7 @@ abstract class Task {
         else if (runtime.monotonicMs() - this.#sliceBeginMs > timeSliceMs) await this.#giveWay()
       }
     } finally {
-      signal.removeEventListener('abort', wake)
+      forget()
     }
   }
 

@@ -56,6 +56,8 @@ export class Consumer implements AsyncDisposable {
   readonly #closing = new AbortController()
   #isPolling = false
   #wakeUp: (() => void) | undefined
+  /** `wake` was called since the last poll ended. */
+  #isWoken = false
   #yieldedAtMs = 0
 
   /** Throws KafkaError INVALID_OPTION. */
@@ -163,6 +165,15 @@ export class Consumer implements AsyncDisposable {
   async poll(options?: PollOptions): Promise<readonly ConsumedBatch[]> {
     if (options !== undefined) checkOptions('consumer.poll', options, pollRules)
     return this.#poll(Infinity, options?.waitMs, options?.signal)
+  }
+
+  /**
+   * Ends the poll that waits, or the next one, with what is ready. A signal would do, but has to be made anew each time,
+   * and the source of a job is woken for every barrier. @internal
+   */
+  wake(): void {
+    this.#isWoken = true
+    this.#wakeUp?.()
   }
 
   /**
@@ -282,7 +293,7 @@ export class Consumer implements AsyncDisposable {
         // First, so that a busy partition never hides that another one failed.
         this.#fetcher.throwFailure()
         const batches = await this.#takeReady(batchesMax)
-        if (batches.length > 0 || this.#isClosed) return batches
+        if (batches.length > 0 || this.#isClosed || this.#isWoken) return batches
         this.#fetcher.throwFailure()
         const leftMs = untilMs - runtime.monotonicMs()
         if (leftMs <= 0) return []
@@ -291,6 +302,7 @@ export class Consumer implements AsyncDisposable {
       }
     } finally {
       this.#isPolling = false
+      this.#isWoken = false
     }
   }
 

@@ -28,8 +28,6 @@ import type { StartOffsetsOptions } from './start_offsets.ts'
 const openDeadlineMs = 60_000
 /** Time to commit offsets to the group, milliseconds: less than the end of a run may take. */
 const commitDeadlineMs = 10_000
-/** Why a wait for records ends early. One for all: without a reason, each abort makes a DOMException with its stack. */
-const woken = Object.freeze(new Error('woken'))
 
 export class KafkaSourceReader<T> implements SourceReader<T> {
   private readonly options: CheckedKafkaSourceOptions<T>
@@ -45,7 +43,6 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   /** Fetched, not yet handed out; bounded by the consumer's bufferedBytesMax. */
   private batches: readonly ConsumedBatch[] = []
   private batchesTaken = 0
-  private wakeUp = new AbortController()
   private discovery: Promise<void> | undefined
   private discovered: { partitions: FoundPartition[]; starts: Map<string, bigint> } | undefined
   private failure: unknown
@@ -186,14 +183,10 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   }
 
   private async fetch(waitMs: number): Promise<readonly ConsumedBatch[]> {
-    const { signal } = this.wakeUp
     try {
-      return await this.consumer.poll({ waitMs, signal })
+      return await this.consumer.poll({ waitMs })
     } catch (error) {
-      if (!signal.aborted) return this.rethrow(error)
-      return []
-    } finally {
-      if (signal.aborted) this.wakeUp = new AbortController()
+      return this.rethrow(error)
     }
   }
 
@@ -217,7 +210,7 @@ export class KafkaSourceReader<T> implements SourceReader<T> {
   }
 
   wake(): void {
-    this.wakeUp.abort(woken)
+    this.consumer.wake()
   }
 
   private isAtEnd(): boolean {

@@ -483,6 +483,21 @@ describe('a consumer does what it is told', () => {
     expect(await refusalOf(consumer.assign([]))).toMatchObject({ code: 'CLOSED' })
   })
 
+  test('until it is woken, or not at all where that was before', async () => {
+    const cluster = new FakeCluster()
+    const log = cluster.createTopic('t')
+    await using consumer = await start(cluster)
+    const waiting = consumer.poll()
+    consumer.wake()
+    expect(await waiting).toEqual([])
+    consumer.wake()
+    expect(await consumer.poll()).toEqual([])
+    // Each time for one poll only.
+    const next = consumer.poll({ waitMs: 2_000 })
+    await log.append(['a'])
+    expect((await next).flatMap(text)).toEqual(['a'])
+  })
+
   test('refusing what makes no sense, by name', async () => {
     const cluster = new FakeCluster()
     cluster.createTopic('t')
