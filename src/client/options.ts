@@ -220,13 +220,14 @@ export function checkOptions<const R extends RuleTable>(
 }
 
 function fillIn<R extends RuleTable>(given: object, table: R): Checked<R> {
-  const entries = Object.entries(table).map(([name, { absent, complete }]) => {
+  const checked: Record<string, unknown> = {}
+  for (const [name, { absent, complete }] of Object.entries(table)) {
     const own: unknown = Reflect.get(given, name)
-    if (own !== undefined) return [name, complete === undefined ? own : complete(own)] as const
-    return [name, absent.kind === 'default' ? absent.value : undefined] as const
-  })
+    if (own !== undefined) checked[name] = complete === undefined ? own : complete(own)
+    else checked[name] = absent.kind === 'default' ? absent.value : undefined
+  }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each entry has been checked by its rule
-  return Object.freeze(Object.fromEntries(entries)) as Checked<R>
+  return Object.freeze(checked) as Checked<R>
 }
 
 function isPlainObject(value: unknown): value is object {
