@@ -129,6 +129,8 @@ export class Disk {
   /** Makes calls fail; undefined for none. */
   faults: DiskFaults | undefined
   readonly #root = new Folder()
+  /** Those that were asked for, by their paths. A folder goes only when the power does. */
+  readonly #folders = new Map<string, Folder>()
 
   mkdir(path: string): void {
     this.#guard('mkdir', path)
@@ -143,7 +145,7 @@ export class Disk {
 
   list(path: string): string[] {
     this.#guard('list', path)
-    return [...this.#folder(path).entries.keys()].toSorted((a, b) => (a < b ? -1 : 1))
+    return [...this.#folder(path).entries.keys()].toSorted()
   }
 
   read(path: string, bytesMax = Number.POSITIVE_INFINITY): Uint8Array {
@@ -198,6 +200,7 @@ export class Disk {
 
   /** What was not made safe may be lost. */
   losePower(chance: Chance): void {
+    this.#folders.clear()
     this.#root.losePower(chance)
   }
 
@@ -227,6 +230,8 @@ export class Disk {
   }
 
   #folder(path: string): Folder {
+    const known = this.#folders.get(path)
+    if (known !== undefined) return known
     let folder = this.#root
     for (const name of namesOf(path)) {
       const next = folder.entries.get(name)
@@ -234,6 +239,7 @@ export class Disk {
       if (!(next instanceof Folder)) throw failure('ENOTDIR', path)
       folder = next
     }
+    this.#folders.set(path, folder)
     return folder
   }
 

@@ -2,7 +2,7 @@
 // through its Runtime, sends a request or is sent a response. What the fault is, is the business of whoever planned it.
 // Plans are data, so that a run can be told, repeated and made smaller.
 
-import { apiByKey } from '../../protocol/index.ts'
+import { apis } from '../../protocol/index.ts'
 import type { ApiName } from '../../protocol/index.ts'
 import type { Exchange, FrameFate } from './link.ts'
 import type { VirtualProcess } from './process.ts'
@@ -34,13 +34,23 @@ export interface FaultSite {
 /** Carries out a fault. What it answers decides about a frame; what it throws is thrown at a point of the program. */
 export type ApplyFault<A> = (action: A, site: FaultSite) => FrameFate | undefined
 
+/** What is known of one place: how often it was passed, and what waits for which time. */
+interface Place<A> {
+  readonly name: string
+  passed: number
+  readonly waiting: Map<number, Fault<A>[]>
+}
+
 export class Injector<A> implements WorldWatcher {
   readonly watched = new Set<VirtualProcess>()
-  /** How often each place was passed. */
-  readonly passed = new Map<string, number>()
   readonly #world: World
   readonly #apply: ApplyFault<A>
-  readonly #waiting = new Map<string, Map<number, Fault<A>[]>>()
+  readonly #before: Place<A> = newPlace('before')
+  readonly #after: Place<A> = newPlace('after')
+  /** By the names of points, and by the keys of APIs. */
+  readonly #points = new Map<string, Place<A>>()
+  readonly #requests = new Map<number, Place<A>>()
+  readonly #responses = new Map<number, Place<A>>()
   #isOver = false
 
   constructor(world: World, faults: readonly Fault<A>[], apply: ApplyFault<A>) {
@@ -52,26 +62,27 @@ export class Injector<A> implements WorldWatcher {
   /** From now on nothing goes wrong any more. */
   end(): void {
     this.#isOver = true
-    this.#waiting.clear()
   }
 
   fateOf(exchange: Exchange): FrameFate | undefined {
     const { process } = exchange.link.client
     if (!this.watched.has(process)) return undefined
-    const api = apiByKey(exchange.apiKey)?.name ?? 'unknown'
-    return this.#pass(`${exchange.direction} ${api}`, process, exchange)
+    const { direction, apiKey } = exchange
+    const place = (direction === 'request' ? this.#requests : this.#responses).get(apiKey)
+    return place === undefined ? undefined : this.#pass(place, process, exchange)
   }
 
   calls(process: VirtualProcess): void {
-    if (this.watched.has(process)) this.#pass('before', process)
+    if (this.watched.has(process)) this.#pass(this.#before, process)
   }
 
   called(process: VirtualProcess): void {
-    if (this.watched.has(process)) this.#pass('after', process)
+    if (this.watched.has(process)) this.#pass(this.#after, process)
   }
 
   passes(process: VirtualProcess, point: string): void {
-    if (this.watched.has(process)) this.#pass(`point ${point}`, process)
+    const place = this.#points.get(point)
+    if (place !== undefined && this.watched.has(process)) this.#pass(place, process)
   }
 
   #arm(fault: Fault<A>): void {
@@ -82,19 +93,33 @@ export class Injector<A> implements WorldWatcher {
       })
       return
     }
-    const place = placeOf(when)
-    const byHit = this.#waiting.get(place) ?? new Map<number, Fault<A>[]>()
-    this.#waiting.set(place, byHit)
-    byHit.set(when.hit, [...(byHit.get(when.hit) ?? []), fault])
+    const { waiting } = this.#placeOf(when)
+    waiting.set(when.hit, [...(waiting.get(when.hit) ?? []), fault])
   }
 
-  #pass(place: string, process: VirtualProcess, exchange?: Exchange): FrameFate | undefined {
-    const hit = (this.passed.get(place) ?? 0) + 1
-    this.passed.set(place, hit)
-    const faults = this.#waiting.get(place)?.get(hit)
+  /** Only places where something waits are counted. */
+  #placeOf(when: Exclude<Trigger, { readonly at: 'time' }>): Place<A> {
+    switch (when.at) {
+      case 'before':
+        return this.#before
+      case 'after':
+        return this.#after
+      case 'point':
+        return placeIn(this.#points, when.name, `point ${when.name}`)
+      default: {
+        const places = when.at === 'request' ? this.#requests : this.#responses
+        return placeIn(places, apis[when.api].key, `${when.at} ${when.api}`)
+      }
+    }
+  }
+
+  #pass(place: Place<A>, process: VirtualProcess, exchange?: Exchange): FrameFate | undefined {
+    const hit = ++place.passed
+    if (this.#isOver || place.waiting.size === 0) return undefined
+    const faults = place.waiting.get(hit)
     if (faults === undefined) return undefined
     let result: FrameFate | undefined
-    for (const fault of faults) result = this.#run(fault, { place, process, exchange }) ?? result
+    for (const fault of faults) result = this.#run(fault, { place: place.name, process, exchange }) ?? result
     return result
   }
 
@@ -104,7 +129,12 @@ export class Injector<A> implements WorldWatcher {
   }
 }
 
-function placeOf(when: Exclude<Trigger, { readonly at: 'time' }>): string {
-  if (when.at === 'point') return `point ${when.name}`
-  return when.at === 'request' || when.at === 'response' ? `${when.at} ${when.api}` : when.at
+function newPlace<A>(name: string): Place<A> {
+  return { name, passed: 0, waiting: new Map() }
+}
+
+function placeIn<K, A>(places: Map<K, Place<A>>, key: K, name: string): Place<A> {
+  const place = places.get(key) ?? newPlace<A>(name)
+  places.set(key, place)
+  return place
 }

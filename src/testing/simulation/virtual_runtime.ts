@@ -1,7 +1,7 @@
 // Owns the Runtime of a simulated process: the whole contract of src/runtime, over virtual time, chance from the seed, the
 // simulated network and disk. Every call is a place where the process may die, pause or fail; whoever watches decides.
 
-import { gunzipNow, gzipNow, onAbort } from '../../runtime/index.ts'
+import { gunzipNow, gzipNow, gzipStoredNow, onAbort } from '../../runtime/index.ts'
 import type { FileHandle, Files, ProcessIdentity, ServerRuntime, Timer } from '../../runtime/index.ts'
 import type { Chance } from './chance.ts'
 import type { Disk, OpenFile } from './disk.ts'
@@ -34,6 +34,8 @@ export interface RuntimeParts {
 const fileMs = 0.3
 const slowFileMs = 8
 const otherThreadMs = 0.05
+/** So much of what is packed gets smaller; packing is dear, and both must be gone through. */
+const smallerShare = 0.25
 
 export function virtualRuntime(parts: RuntimeParts): ServerRuntime {
   const { process, queue, network, chance } = parts
@@ -65,7 +67,7 @@ export function virtualRuntime(parts: RuntimeParts): ServerRuntime {
     process: process.identity,
     isAlive: (identity) => later(parts, () => parts.isAlive(identity), fileMs),
     gunzip: (bytes, bytesMax) => later(parts, () => gunzipNow(bytes, bytesMax), otherThreadMs),
-    gzip: (bytes, level) => later(parts, () => gzipNow(bytes, level), otherThreadMs),
+    gzip: (bytes, level) => later(parts, () => packed(chance, bytes, level), otherThreadMs),
     faultPoint(name) {
       process.calls++
       const wait = parts.watcher()?.passes(process, name)
@@ -96,6 +98,10 @@ function sleep(
   })
 }
 
+function packed(chance: Chance, bytes: Uint8Array, level: number): Uint8Array {
+  return chance.is(smallerShare) ? gzipNow(bytes, level) : gzipStoredNow(bytes)
+}
+
 /** Does something on another thread: it takes a while, and its result is an event. */
 function later<T>({ process, queue }: RuntimeParts, action: () => T, delayMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -114,7 +120,7 @@ function later<T>({ process, queue }: RuntimeParts, action: () => T, delayMs: nu
 /** File calls of one process. One that dies during a call has done it, or has not, or has written a part. */
 function virtualFiles({ process, queue, network, chance, disk }: RuntimeParts): Files {
   const run = <T>(name: string, effect: () => T, onlyPart: () => unknown = () => undefined): Promise<T> => {
-    network.calls(process, `files.${name}`)
+    network.calls(process, name)
     return new Promise((resolve, reject) => {
       process.whenRunning(() => {
         const underWay: UnderWay = {
@@ -137,29 +143,29 @@ function virtualFiles({ process, queue, network, chance, disk }: RuntimeParts): 
           }
         })
       })
-      network.called(process, `files.${name}`)
+      network.called(process, name)
     })
   }
   const handleOf = (file: OpenFile): FileHandle => ({
     write(bytes) {
       const copy = bytes.slice()
       return run(
-        'write',
+        'files.write',
         () => file.write(copy),
         () => file.tear(copy, chance.between(0, copy.length))
       )
     },
-    sync: () => run('sync', () => file.sync()),
-    close: () => run('close', () => file.close())
+    sync: () => run('files.sync', () => file.sync()),
+    close: () => run('files.close', () => file.close())
   })
   return Object.freeze({
-    mkdir: (path) => run('mkdir', () => disk.mkdir(path)),
-    list: (path) => run('list', () => disk.list(path)),
-    read: (path, bytesMax) => run('read', () => disk.read(path, bytesMax)),
-    create: async (path) => handleOf(await run('create', () => disk.create(path))),
-    link: (from, to) => run('link', () => disk.link(from, to)),
-    rename: (from, to) => run('rename', () => disk.rename(from, to)),
-    remove: (path) => run('remove', () => disk.remove(path)),
-    syncFolder: (path) => run('syncFolder', () => disk.syncFolder(path))
+    mkdir: (path) => run('files.mkdir', () => disk.mkdir(path)),
+    list: (path) => run('files.list', () => disk.list(path)),
+    read: (path, bytesMax) => run('files.read', () => disk.read(path, bytesMax)),
+    create: async (path) => handleOf(await run('files.create', () => disk.create(path))),
+    link: (from, to) => run('files.link', () => disk.link(from, to)),
+    rename: (from, to) => run('files.rename', () => disk.rename(from, to)),
+    remove: (path) => run('files.remove', () => disk.remove(path)),
+    syncFolder: (path) => run('files.syncFolder', () => disk.syncFolder(path))
   } satisfies Files)
 }
