@@ -5,7 +5,7 @@ import type { PartitionLog, ServerRuntime, World } from 'kafka-once/testing'
 import { RecordBatch, RecordBatchBuilder } from 'kafka-once/protocol'
 import { committedRecords, scanBatches } from '../broker/log_scan.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
-import { committedCount } from './committed_count.ts'
+import { committedBefore, committedCount } from './committed_count.ts'
 import type { Action, Shape } from './plan.ts'
 
 const internalPartitions = '3'
@@ -76,7 +76,8 @@ export class ClusterSite {
 
   /** How many records before an offset, or of all, are committed by now. */
   committedBy(topic: string, partition: number, beforeOffset?: bigint): number {
-    return committedCount(this.kafka.log(topic, partition), beforeOffset)
+    const log = this.kafka.log(topic, partition)
+    return beforeOffset === undefined ? committedCount(log) : committedBefore(log, beforeOffset)
   }
 
   partitionsOf(topic: string): number {

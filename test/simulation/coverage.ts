@@ -15,7 +15,7 @@ export class Coverage {
   requests = 0
   /** The last place where something went wrong. */
   #place = noPlace
-  #at = ''
+  #at: Exchange | string = ''
   readonly #states = new Map<VirtualProcess, string>()
 
   /** A new run. */
@@ -27,7 +27,7 @@ export class Coverage {
 
   /** Something goes wrong, at the place that was passed last. */
   fault(what: string): void {
-    this.#place = `${what} at ${this.#at}`
+    this.#place = `${what} at ${typeof this.#at === 'string' ? this.#at : frameOf(this.#at)}`
   }
 
   told(process: VirtualProcess, { event }: PipelineEvent): void {
@@ -42,7 +42,7 @@ export class Coverage {
         const api = apiByKey(exchange.apiKey)?.name
         if (exchange.direction === 'request') this.requests++
         else if (api !== undefined && decoded.has(api)) this.#responded(exchange, api)
-        this.#at = `${exchange.direction} ${api ?? 'unknown'}`
+        this.#at = exchange
         return inner.fateOf(exchange)
       },
       calls: (process, call) => {
@@ -71,14 +71,15 @@ export class Coverage {
   }
 }
 
-function collect(value: unknown, codes: Set<number>): void {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return
-  if (Array.isArray(value)) {
-    for (const one of value) collect(one, codes)
-    return
-  }
-  for (const [name, one] of Object.entries(value)) {
-    if (name === 'errorCode' && typeof one === 'number' && one !== 0) codes.add(one)
-    else if (typeof one === 'object') collect(one, codes)
+function frameOf({ direction, apiKey }: Exchange): string {
+  return `${direction} ${apiByKey(apiKey)?.name ?? 'unknown'}`
+}
+
+function collect(value: object, codes: Set<number>): void {
+  if (value instanceof Uint8Array) return
+  for (const name of Object.keys(value)) {
+    const one: unknown = Reflect.get(value, name)
+    if (typeof one === 'object' && one !== null) collect(one, codes)
+    else if (name === 'errorCode' && typeof one === 'number' && one !== 0) codes.add(one)
   }
 }

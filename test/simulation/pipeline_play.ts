@@ -32,6 +32,8 @@ export class PipelinePlay implements Play {
   readonly #outputs: readonly string[]
   readonly #reading: Reading | undefined
   #fed = 0
+  /** Records of each partition of the input that functions were told of. */
+  readonly #copied = new Map<number, number>()
   /** Records per partition of the input, once it has ended. */
   #expected: readonly number[] | undefined
 
@@ -67,16 +69,9 @@ export class PipelinePlay implements Play {
     this.#expected = Array.from({ length }, (_, partition) => site.countOf(input, partition))
   }
 
-  isThrough(events: readonly PipelineEvent[]): boolean {
-    const copied = new Map<number, number>()
-    for (const event of events) {
-      if (event.event !== 'counts') continue
-      for (const [partition, count] of Object.entries(event.counts)) {
-        copied.set(Number(partition), Math.max(copied.get(Number(partition)) ?? 0, count))
-      }
-    }
+  isThrough(): boolean {
     if (this.#expected === undefined) return false
-    return this.#expected.every((count, partition) => (copied.get(partition) ?? 0) >= count)
+    return this.#expected.every((count, partition) => (this.#copied.get(partition) ?? 0) >= count)
   }
 
   /** Offsets of the source's group may be committed only when the output of what lies before them is. */
@@ -91,7 +86,7 @@ export class PipelinePlay implements Play {
         return this.#missing(
           partitionIndex,
           count,
-          `group offset ${committedOffset} of ${input}-${partitionIndex} was sent`
+          () => `group offset ${committedOffset} of ${input}-${partitionIndex} was sent`
         )
       })
     })
@@ -100,18 +95,20 @@ export class PipelinePlay implements Play {
   /** Functions are told of a checkpoint only when its output is committed. */
   told(event: PipelineEvent): readonly string[] {
     if (event.event !== 'counts') return []
-    return Object.entries(event.counts).flatMap(([partition, count]) => {
-      return this.#missing(Number(partition), count, `functions were told of ${count} records of ${input}-${partition}`)
+    return Object.entries(event.counts).flatMap(([text, count]) => {
+      const partition = Number(text)
+      this.#copied.set(partition, Math.max(this.#copied.get(partition) ?? 0, count))
+      return this.#missing(partition, count, () => `functions were told of ${count} records of ${input}-${partition}`)
     })
   }
 
-  #missing(partition: number, count: number, what: string): string[] {
+  #missing(partition: number, count: number, what: () => string): string[] {
     const { site } = this.#parts
     return this.#outputs.flatMap((topic) => {
       const committed = site.committedBy(topic, partition)
       return committed >= count
         ? []
-        : [`${what} before their output was committed: ${topic} has ${committed} of ${count}`]
+        : [`${what()} before their output was committed: ${topic} has ${committed} of ${count}`]
     })
   }
 

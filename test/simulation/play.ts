@@ -25,7 +25,7 @@ export interface Play {
   /** A program has told something. Answers what is not true at this moment. */
   told(event: PipelineEvent): readonly string[]
   /** Whether programs have told that they have done everything. */
-  isThrough(events: readonly PipelineEvent[]): boolean
+  isThrough(): boolean
   /**
    * Everything that is not as it must be. `isWhole` is false where a program has rightly stopped for good: then something
    * may be missing, but nothing may be wrong.

@@ -117,7 +117,7 @@ export class Scene {
       else if (this.#plan.shape.mayStop.includes(failure.code)) this.#stoppedBy = failure.code
       else this.#supervisor.blame(`${hand.process.name} stopped for good: ${failure.code} ${failure.message}`)
     }
-    const isDone = hasEndedWell(hand) && this.#play.isThrough(this.#supervisor.events)
+    const isDone = hasEndedWell(hand) && this.#play.isThrough()
     if (!this.#isOver && !isDone) this.#supervisor.startLater(startAgainMs)
   }
 
@@ -144,7 +144,7 @@ export class Scene {
       if (leftMs <= 0) return supervisor.blame(`it was not through ${drainMsMax} ms after the healing`)
       if (supervisor.running.length === 0) supervisor.startLater(startAgainMs)
       const isThrough = (): true | undefined => {
-        return this.#isOver || this.#play.isThrough(supervisor.events) ? true : undefined
+        return this.#isOver || this.#play.isThrough() ? true : undefined
       }
       if ((await supervisor.until(leftMs, isThrough)) !== true || this.#isOver) continue
       const last = await supervisor.until(leftMs, () => this.#lastOne())

@@ -21,6 +21,8 @@ export class TransactionsPlay implements Play {
   readonly #topics: readonly string[]
   readonly #records: number
   readonly #reading: Reading | undefined
+  /** So many transactions are told to be there. */
+  #told = 0
 
   constructor(parts: PlayParts) {
     const { plan, site, folder } = parts
@@ -66,13 +68,13 @@ export class TransactionsPlay implements Play {
     return []
   }
 
-  told(): readonly string[] {
+  told(event: PipelineEvent): readonly string[] {
+    if (event.event === 'counts') this.#told = Math.max(this.#told, event.counts[0] ?? 0)
     return []
   }
 
-  isThrough(events: readonly PipelineEvent[]): boolean {
-    const { batches } = this.#parts.plan.shape
-    return events.some((event) => event.event === 'counts' && (event.counts[0] ?? 0) >= batches)
+  isThrough(): boolean {
+    return this.#told >= this.#parts.plan.shape.batches
   }
 
   async judge(events: readonly PipelineEvent[], isWhole: boolean): Promise<readonly string[]> {
