@@ -8,7 +8,6 @@ import type { PartitionScan } from '../broker/log_scan.ts'
 import { committedBefore, committedCount } from './committed_count.ts'
 import type { Action, Shape } from './plan.ts'
 
-const internalPartitions = '3'
 /** The transactional ids of the job, as many as it may ever use. */
 const ids = Array.from({ length: 4 }, (_, slot) => `id.0.${slot}`)
 const firstUsedProducerId = 700_000n
@@ -36,8 +35,8 @@ export class ClusterSite {
       runtime,
       transactionVersion: shape.transactionVersion,
       config: {
-        'offsets.topic.num.partitions': internalPartitions,
-        'transaction.state.log.num.partitions': internalPartitions,
+        'offsets.topic.num.partitions': String(shape.internalPartitions),
+        'transaction.state.log.num.partitions': String(shape.internalPartitions),
         'offsets.retention.minutes': String(shape.offsetsRetentionMinutes),
         'offsets.retention.check.interval.ms': '5000',
         'broker.session.timeout.ms': '100',
@@ -118,6 +117,9 @@ export class ClusterSite {
         return true
       case 'pauseBroker':
         this.#pauseBroker(this.#brokerId(action.broker), action.forMs)
+        return true
+      case 'pauseLedger':
+        this.#pauseBroker(this.kafka.coordinatorOf('group', `${ids[0]}.ledger`) ?? 1, action.forMs)
         return true
       case 'moveLeaders':
         this.#move(action.broker, () => true)

@@ -88,6 +88,7 @@ export class Mishaps {
         return supervisor.startLater(action.downMs)
       case 'pause':
         world.pause(process)
+        if (action.also !== undefined) site.apply(action.also)
         supervisor.runtime.setTimer(action.forMs, () => world.resume(process))
         if (action.successorMs !== undefined) supervisor.runtime.setTimer(action.successorMs, () => supervisor.start())
         return undefined

@@ -8,8 +8,8 @@ export type Action =
   | FrameFate
   /** With `power`, the whole machine. Somebody starts the program again after `downMs`. */
   | { readonly do: 'kill'; readonly power: boolean; readonly downMs: number }
-  /** Where `successorMs` is given, another process is started so long after the pause. */
-  | { readonly do: 'pause'; readonly forMs: number; readonly successorMs: number | undefined }
+  /** Where `successorMs` is given, another process is started so long after the pause. `also` happens at once. */
+  | { readonly do: 'pause'; readonly forMs: number; readonly successorMs: number | undefined; readonly also?: Action }
   /** The call throws. */
   | { readonly do: 'fail' }
   | { readonly do: 'start' }
@@ -17,6 +17,8 @@ export type Action =
   | { readonly do: 'part'; readonly broker: number; readonly forMs: number }
   | { readonly do: 'killBroker'; readonly broker: number; readonly downMs: number }
   | { readonly do: 'pauseBroker'; readonly broker: number; readonly forMs: number }
+  /** Of the broker that coordinates the ledger of the job's first id. */
+  | { readonly do: 'pauseLedger'; readonly forMs: number }
   | { readonly do: 'moveLeaders'; readonly broker: number }
   | { readonly do: 'moveCoordinator'; readonly of: 'group' | 'transaction'; readonly broker: number }
   /** Markers for every n-th partition are left out, or come late. */
@@ -60,6 +62,8 @@ export interface Shape {
   readonly loadMs: number
   /** How long brokers keep offsets that nobody commits again. */
   readonly offsetsRetentionMinutes: number
+  /** How many partitions each of the topics of coordinators has. */
+  readonly internalPartitions: number
   /** The epoch that transactional ids begin with. */
   readonly firstEpoch: number
   readonly batches: number

@@ -10,6 +10,8 @@ type Draw = (chance: Chance, shape: Shape) => PlannedFault
 interface Profile {
   readonly shape: (chance: Chance) => Partial<Shape>
   readonly faultsMax: number
+  /** These are in every plan, before the others. */
+  readonly always?: readonly Draw[]
   /** Faults with their weights. */
   readonly faults: readonly (readonly [weight: number, draw: Draw])[]
 }
@@ -134,6 +136,7 @@ function plainShape(chance: Chance): Shape {
     replicaMs: chance.pick([0, 0, 1, 10]),
     loadMs: chance.pick([0, 0, 5, 60]),
     offsetsRetentionMinutes: 7 * 24 * 60,
+    internalPartitions: 3,
     firstEpoch: 0,
     asksAgain: false,
     mayStop: [],
@@ -194,6 +197,39 @@ const start: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: {
 const zombie: Draw = (chance) => ({
   when: anyPlace(chance),
   action: { do: 'pause', forMs: 5 + wait(chance), successorMs: Math.round(chance.exponential(10)) }
+})
+
+/** For about as long as it takes until the others give it up. */
+const pauseLedger: Draw = (chance) => ({
+  when: chance.is(0.6) ? whereRecovered(chance) : anyPlace(chance),
+  action: { do: 'pauseLedger', forMs: Math.round(chance.within(100, 250)) }
+})
+
+/** Where a run has read what there is in the folder, and has not asked the ledgers yet. */
+function whereRecovered(chance: Chance): Trigger {
+  const name = chance.pick(['recovery.loaded', 'recovery.settled', 'recovery.fenced'] as const)
+  return { at: 'point', name, hit: chance.between(2, 5) }
+}
+
+/** One that wakes, and makes its checkpoint durable, when its successor has read the folder. */
+const lateZombie: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['transaction.flush', 'checkpoint.preCommitted', 'store.torn', 'store.written']),
+    hit: chance.between(1, 8)
+  },
+  action: {
+    do: 'pause',
+    forMs: Math.round(chance.within(130, 260)),
+    successorMs: Math.round(chance.exponential(10)),
+    also: { do: 'pauseLedger', forMs: Math.round(chance.within(180, 400)) }
+  }
+})
+
+/** The successor waits meanwhile: it has read the folder, and asks the ledgers when the zombie has committed. */
+const pauseWhereLoaded: Draw = (chance) => ({
+  when: { at: 'point', name: 'recovery.loaded', hit: 2 },
+  action: { do: 'pause', forMs: Math.round(chance.within(100, 300)), successorMs: undefined }
 })
 
 const folder: Draw = (chance) => ({
@@ -284,6 +320,25 @@ const profiles: Readonly<Record<string, Profile>> = {
     shape: () => ({ lock: 'none', healMs: 900 }),
     faultsMax: 5,
     faults: [[4, zombie], [1.5, start], [1, kill], ...nuisances]
+  },
+  /** Coordinators of the ledgers stand still until others have taken their place, while runs take over from each other. */
+  stale: {
+    shape: (chance) => ({
+      lock: 'none',
+      healMs: 1200,
+      brokers: 3,
+      // One broker has all ledgers, and mostly another one all transactions.
+      internalPartitions: 1,
+      intervalMs: chance.pick([30, 80])
+    }),
+    always: [lateZombie, pauseWhereLoaded],
+    faultsMax: 4,
+    faults: [
+      [2, pauseLedger],
+      [1, zombie],
+      [1, start],
+      [0.5, kill]
+    ]
   },
   /** Requests that arrive again, or for the first time, when their sender is long gone. */
   late: {
@@ -400,11 +455,12 @@ export function planOf(seed: number, profileName: string): Plan {
   const shape = { ...plainShape(chance), ...profile.shape(chance) }
   const count = chance.between(1, profile.faultsMax)
   const total = profile.faults.reduce((sum, [weight]) => sum + weight, 0)
-  const faults = Array.from({ length: count }, () => {
+  const always = (profile.always ?? []).map((draw) => draw(chance, shape))
+  const drawn = Array.from({ length: count }, () => {
     let left = chance.next() * total
-    const drawn = profile.faults.find(([weight]) => (left -= weight) < 0) ?? profile.faults[0]
-    if (drawn === undefined) throw new Error(`The profile ${profileName} has no faults`)
-    return drawn[1](chance, shape)
+    const one = profile.faults.find(([weight]) => (left -= weight) < 0) ?? profile.faults[0]
+    if (one === undefined) throw new Error(`The profile ${profileName} has no faults`)
+    return one[1](chance, shape)
   })
-  return { seed, profile: profileName, shape, faults }
+  return { seed, profile: profileName, shape, faults: [...always, ...drawn] }
 }

@@ -11,6 +11,7 @@ const {
   FENCED_LEADER_EPOCH,
   LEADER_NOT_AVAILABLE,
   NONE,
+  NOT_COORDINATOR,
   NOT_ENOUGH_REPLICAS,
   NOT_LEADER_OR_FOLLOWER,
   REQUEST_TIMED_OUT
@@ -277,19 +278,57 @@ describe('a broker that stands still', () => {
   })
 })
 
+/** What a coordinator says of the position of a group in partition 0. */
+async function positionOf(site: Site, groupId: string, topic: string): Promise<bigint> {
+  const group = { groupId, memberId: null, memberEpoch: -1, topics: [{ name: topic, partitionIndexes: [0] }] }
+  const { groups } = await site.wire.request('OffsetFetch', 8, { groups: [group], requireStable: true })
+  return groups[0]!.topics[0]!.partitions[0]!.committedOffset
+}
+
+async function commitPosition(site: Site, groupId: string, topic: string, offset: bigint): Promise<number> {
+  const partition = { partitionIndex: 0, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: '' }
+  const { topics } = await site.wire.request('OffsetCommit', 8, {
+    groupId,
+    generationIdOrMemberEpoch: -1,
+    memberId: '',
+    groupInstanceId: null,
+    topics: [{ name: topic, partitions: [partition] }]
+  })
+  return topics[0]!.partitions[0]!.errorCode
+}
+
+async function find(site: Site, groupId: string) {
+  const request = { keyType: 0, coordinatorKeys: [groupId] }
+  return (await site.wire.request('FindCoordinator', 4, request)).coordinators[0]!
+}
+
 describe('coordinators', () => {
+  test('of groups that were paused answer with old positions for a while, and take no new ones', async () => {
+    await using kafka = await start()
+    const old = kafka.coordinatorOf('group', 'readers')!
+    using before = await open(kafka, old)
+    const { name } = await before.topic()
+    expect(await commitPosition(before, 'readers', name, 1n)).toBe(NONE)
+    kafka.pause(old)
+    await expect.poll(() => kafka.coordinatorOf('group', 'readers')).not.toBe(old)
+    using after = await open(kafka, kafka.coordinatorOf('group', 'readers')!)
+    expect(await commitPosition(after, 'readers', name, 2n)).toBe(NONE)
+    kafka.resume(old)
+    expect(await find(before, 'readers')).toMatchObject({ errorCode: NONE, nodeId: old })
+    expect(await positionOf(before, 'readers', name)).toBe(1n)
+    expect(await commitPosition(before, 'readers', name, 3n)).toBe(NOT_COORDINATOR)
+    expect(await positionOf(after, 'readers', name)).toBe(2n)
+    expect((await find(before, 'readers')).nodeId).not.toBe(old)
+  })
+
   test('follow the leaders of the internal topics', async () => {
     await using kafka = await start()
     using site = await open(kafka, 1)
     const before = kafka.coordinatorOf('group', 'readers')!
-    const find = async () => {
-      const request = { keyType: 0, coordinatorKeys: ['readers'] }
-      return (await site.wire.request('FindCoordinator', 4, request)).coordinators[0]!
-    }
-    expect(await find()).toMatchObject({ errorCode: NONE, nodeId: before })
+    expect(await find(site, 'readers')).toMatchObject({ errorCode: NONE, nodeId: before })
     const next = kafka.brokerIds.find((id) => id !== before)!
     kafka.moveCoordinator('group', 'readers', next)
-    const { host, port } = await find()
+    const { host, port } = await find(site, 'readers')
     expect(`${host}:${port}`).toBe(address(kafka, next))
   })
 })

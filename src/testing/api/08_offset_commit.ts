@@ -5,6 +5,7 @@
 //
 // Versions: 2-4 a retention of their own; 7 static members; 9 member epochs (KIP-848); 10 topic ids.
 
+import { errorCode } from '../../protocol/index.ts'
 import { groupCoordinatorOf } from '../group/group_coordinator.ts'
 import { commitRefusal } from '../group/commit_checks.ts'
 import { sameForAll, takeOffsets } from '../group/offset_requests.ts'
@@ -15,8 +16,10 @@ const firstVersionWithTopicIds = 10
 export const offsetCommit = handler('OffsetCommit', (request, { broker, version }) => {
   const groups = groupCoordinatorOf(broker).groupsOf(request.groupId)
   if (typeof groups === 'number') return { topics: sameForAll(request.topics, groups) }
+  const refuse = (code: number) => ({ topics: sameForAll(request.topics, code) })
+  if (groups.isSuperseded) return groups.unloaded().then(() => refuse(errorCode.NOT_COORDINATOR))
   const refused = commitRefusal(groups, request, false, version)
-  if (refused !== 0) return { topics: sameForAll(request.topics, refused) }
+  if (refused !== 0) return refuse(refused)
   const isById = version >= firstVersionWithTopicIds
   const { offsets, topics } = takeOffsets(broker, request.topics, { isById, retentionMs: request.retentionTimeMs })
   groups.offsets.commit(request.groupId, offsets)

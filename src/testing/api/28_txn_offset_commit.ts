@@ -45,6 +45,7 @@ export const txnOffsetCommit = handler('TxnOffsetCommit', (request, { broker, ve
     // The partition may have moved while the transaction was asked for.
     const still = groupCoordinatorOf(broker).groupsOf(groupId)
     if (still !== groups) return refuse(errorCode.NOT_COORDINATOR)
+    if (groups.isSuperseded) return groups.unloaded().then(() => refuse(errorCode.NOT_COORDINATOR))
     return { throttleTimeMs: 0, topics: commit(broker, groups, request, version, outcome) }
   }
   const outcomes = verifyBatches(broker, transactionalId, [{ partition, batch }], txnOffsetCommitMode(version))

@@ -18,6 +18,7 @@ export const offsetDelete = handler('OffsetDelete', (request, { broker }) => {
   if (group.type === 'classic' && group.state !== 'Empty' && group.protocolType !== 'consumer') {
     return refused(errorCode.NON_EMPTY_GROUP)
   }
+  if (groups.isSuperseded) return groups.unloaded().then(() => refused(errorCode.NOT_COORDINATOR))
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex }) => {

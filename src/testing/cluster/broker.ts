@@ -159,6 +159,8 @@ export class Broker {
 
   /** The cluster has given a partition that this broker led to another one, or to none. */
   resigned(partition: Partition): void {
+    const isGroups = partition.topic.name === internalTopics.groups
+    if (isGroups && this.#isBehind) this.groups?.onSuperseded(partition)
     this.#learn(() => this.#coordinatorOf(partition)?.onResignation(partition))
   }
 

@@ -60,6 +60,11 @@ export interface WrittenMarker {
 
 /** What the core tells the group coordinator. */
 export interface GroupPort extends Coordinator {
+  /**
+   * Another broker leads the partition now, and this one, which stands still, has not heard of it: what is written from
+   * now on is the other one's. `onResignation` follows.
+   */
+  onSuperseded(partition: Partition): void
   /** A marker was appended to a partition of `__consumer_offsets` that this broker leads. */
   onMarker(partition: Partition, marker: WrittenMarker): void
   /** A topic was deleted, and with it what groups have committed for it. */

@@ -7,6 +7,7 @@ import { coordinatorPartition } from '../cluster/java_hash.ts'
 import { internalTopics } from '../cluster/ports.ts'
 import type { GroupPort, WrittenMarker } from '../cluster/ports.ts'
 import type { Partition, Topic } from '../cluster/topic.ts'
+import { groupStateKind } from './group_state.ts'
 import { LoadedGroups } from './loaded_groups.ts'
 import type { GroupPorts, GroupTopic } from './ports.ts'
 
@@ -34,8 +35,13 @@ export class GroupCoordinator implements GroupPort {
     this.#loaded.delete(partition.index)
   }
 
+  onSuperseded(partition: Partition): void {
+    this.#loaded.get(partition.index)?.supersede()
+  }
+
   onMarker(partition: Partition, { producerId, isCommit }: WrittenMarker): void {
-    this.#loaded.get(partition.index)?.offsets.complete(producerId, isCommit)
+    // In the log, whatever this broker has loaded of it: it may not have heard yet that it leads, or leads again.
+    partition.durable(groupStateKind).offsets.complete(producerId, isCommit)
   }
 
   close(): void {

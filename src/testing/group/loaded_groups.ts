@@ -26,7 +26,9 @@ export class LoadedGroups {
   readonly mixedProtocol: MixedProtocol
   readonly #steps: ConsumerSteps
   readonly #ports: GroupPorts
-  readonly #state: GroupState
+  #state: GroupState
+  /** Who waits for this broker to hear that it has been superseded; undefined while it leads. */
+  #waiting: (() => void)[] | undefined
   readonly #classic = new Map<string, ClassicGroup>()
 
   constructor(partition: Partition, ports: GroupPorts) {
@@ -42,6 +44,27 @@ export class LoadedGroups {
     for (const stored of this.#state.classic.values()) this.#classic.set(stored.groupId, ClassicGroup.load(stored))
     for (const groupId of this.offsets.groupIds()) if (this.find(groupId) === undefined) this.classicGroup(groupId)
     for (const group of this.#classic.values()) this.classicProtocol.resume(group)
+    for (const group of this.#state.consumer.values()) this.#steps.resume(group)
+  }
+
+  /**
+   * Another broker leads already, and this one has not heard of it. What is only read is answered from memory; whatever
+   * would be written waits in its log until `unloaded`, and is refused then.
+   */
+  get isSuperseded(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  unloaded(): Promise<void> {
+    return new Promise((resolve) => this.#waiting?.push(resolve))
+  }
+
+  /** Another broker leads, unknown to this one: it goes on with what it knows, and the other one's writes are not its. */
+  supersede(): void {
+    if (this.#waiting !== undefined) return
+    this.#waiting = []
+    for (const group of this.#state.consumer.values()) this.#steps.forget(group)
+    this.#state = groupStateKind.decode(JSON.parse(JSON.stringify(groupStateKind.encode(this.#state))))
     for (const group of this.#state.consumer.values()) this.#steps.resume(group)
   }
 
@@ -140,6 +163,7 @@ export class LoadedGroups {
       answerAll(group, errorCode.NOT_COORDINATOR)
     }
     for (const group of this.#state.consumer.values()) this.#steps.forget(group)
+    for (const resolve of this.#waiting ?? []) resolve()
   }
 
   #dropClassic(group: ClassicGroup): void {
