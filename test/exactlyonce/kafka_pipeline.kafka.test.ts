@@ -15,6 +15,7 @@ import {
   StreamExecutionEnvironment
 } from 'kafka-once/exactlyonce'
 import type { CheckpointStorage, JobHandle, KafkaSinkOptions, KafkaSourceOptions } from 'kafka-once/exactlyonce'
+import { GroupMember } from '../broker/group_member.ts'
 import { firstOpenOffset, readCommitted, scanTopic } from '../broker/log_scan.ts'
 import { describeKafka } from '../broker/real_kafka.ts'
 import { feed, newTopic, numbered, openKafka, uniqueName, until } from './kafka_fixture.ts'
@@ -184,6 +185,30 @@ describeKafka('a job between Kafka topics', ({ bootstrap }) => {
     await env.execute('sorted')
     expect(await textOf(bootstrap, output)).toEqual(['a', 'b'])
     expect((await readCommitted(bootstrap, dead)).map(({ value }) => [...value!])).toEqual([[...bad], [...bad]])
+  })
+
+  it('goes on while somebody has joined the group of its source, and after somebody has joined its ledgers', async () => {
+    const kafka = openKafka(bootstrap)
+    const [input, output] = [await newTopic(kafka, 'in'), await newTopic(kafka, 'out')]
+    const groupId = uniqueName('joined')
+    const storage = memoryCheckpointStorage()
+    const join = (id: string) => GroupMember.join(kafka.cluster, id, 'classic', input)
+    const reader = await join(groupId)
+    await feed(kafka, input, numbered(100))
+    const first = await start(copyJob({ kafka, input, output, storage, source: { groupId } }))
+    await until(() => first.metrics().recordsOut === 100, 'the records are copied')
+    await first.stop()
+    expect((await kafka.admin().fetchOffsets({ groupId, partitions: 'all' })).size).toBe(0)
+
+    const stranger = await join(`${output}.0.0.ledger`)
+    const second = await start(copyJob({ kafka, input, output, storage, source: { groupId } }))
+    await feed(kafka, input, numbered(100, 100))
+    await Promise.all([reader.leave(), stranger.leave()])
+    await until(() => second.metrics().recordsOut === 100, 'the others are copied too')
+    await second.stop()
+    expect(await textOf(bootstrap, output)).toEqual(numbered(200))
+    const committed = await kafka.admin().fetchOffsets({ groupId, partitions: 'all' })
+    expect([...committed.values()].map(({ offset }) => offset)).toEqual([200n])
   })
 
   describe('a second run of the same job', () => {

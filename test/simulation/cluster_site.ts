@@ -3,13 +3,16 @@ import { Kafka, silentLogger } from 'kafka-once'
 import { EmbeddedKafka, transactionLog } from 'kafka-once/testing'
 import type { PartitionLog, ServerRuntime, World } from 'kafka-once/testing'
 import { RecordBatch, RecordBatchBuilder } from 'kafka-once/protocol'
+import { GroupMember } from '../broker/group_member.ts'
 import { committedRecords, scanBatches } from '../broker/log_scan.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
 import { committedBefore, committedCount } from './committed_count.ts'
+import { inputTopic, sourceGroup } from './plan.ts'
 import type { Action, Shape } from './plan.ts'
 
 /** The transactional ids of the job, as many as it may ever use. */
 const ids = Array.from({ length: 4 }, (_, slot) => `id.0.${slot}`)
+const ledgers = ids.map((id) => `${id}.ledger`)
 const firstUsedProducerId = 700_000n
 const endings = ['PrepareCommit', 'PrepareAbort', 'Ongoing']
 
@@ -39,6 +42,7 @@ export class ClusterSite {
         'transaction.state.log.num.partitions': String(shape.internalPartitions),
         'offsets.retention.minutes': String(shape.offsetsRetentionMinutes),
         'offsets.retention.check.interval.ms': '5000',
+        'group.initial.rebalance.delay.ms': '20',
         'broker.session.timeout.ms': '100',
         'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500'
       }
@@ -119,7 +123,7 @@ export class ClusterSite {
         this.#pauseBroker(this.#brokerId(action.broker), action.forMs)
         return true
       case 'pauseLedger':
-        this.#pauseBroker(this.kafka.coordinatorOf('group', `${ids[0]}.ledger`) ?? 1, action.forMs)
+        this.#pauseBroker(this.kafka.coordinatorOf('group', ledgers[0]!) ?? 1, action.forMs)
         return true
       case 'moveLeaders':
         this.#move(action.broker, () => true)
@@ -140,6 +144,9 @@ export class ClusterSite {
         return true
       case 'deleteLedgers':
         void this.#deleteLedgers()
+        return true
+      case 'joinGroups':
+        void this.#joinGroups(action)
         return true
       default:
         return false
@@ -213,10 +220,28 @@ export class ClusterSite {
   }
 
   async #deleteLedgers(): Promise<void> {
+    await this.#asSomebody(async (kafka) => {
+      await kafka.admin().deleteGroups(ledgers)
+    })
+  }
+
+  async #joinGroups({ of, protocol, forMs }: Extract<Action, { do: 'joinGroups' }>): Promise<void> {
+    const groups = of === 'source' ? [sourceGroup] : ledgers
+    await this.#asSomebody(async ({ cluster }) => {
+      const joined = groups.map((groupId) => GroupMember.join(cluster, groupId, protocol, inputTopic))
+      const members = (await Promise.allSettled(joined)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+      this.#world.tell(`somebody has joined ${members.length} of ${groups.join(', ')}`)
+      await cluster.runtime.sleep(forMs)
+      await Promise.allSettled(members.map((member) => member.leave()))
+    })
+  }
+
+  /** With a client that is nobody's of the job. */
+  async #asSomebody(act: (kafka: Kafka) => Promise<void>): Promise<void> {
     const { runtime } = this.#world.spawn('elsewhere', 'somebody')
     const kafka = new Kafka({ brokers: this.kafka.bootstrap.split(','), logger: silentLogger, runtime })
     try {
-      await kafka.admin().deleteGroups(ids.map((id) => `${id}.ledger`))
+      await act(kafka)
     } catch {
       // There may be nobody to ask.
     } finally {

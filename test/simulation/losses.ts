@@ -16,7 +16,8 @@ const harmless: ReadonlySet<Action['do']> = new Set([
   'moveCoordinator',
   'killBroker',
   'markers',
-  'addPartitions'
+  'addPartitions',
+  'joinGroups'
 ])
 /** No run takes so long, milliseconds, unless somebody is away for longer than the half of it. */
 const timeoutMsMin = 60_000

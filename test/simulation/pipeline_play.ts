@@ -8,6 +8,7 @@ import type { Exchange } from 'kafka-once/testing'
 import { auditState, auditTransactions, auditVerdicts, findingNames, judgeOutput } from '../faults/judge.ts'
 import type { PipelineEvent, PipelineSettings } from '../faults/orders.ts'
 import type { PartitionScan } from '../broker/log_scan.ts'
+import { inputTopic } from './plan.ts'
 import type { Plan } from './plan.ts'
 import type { Play, PlayParts } from './play.ts'
 import { launchPipeline } from './programs/pipeline.ts'
@@ -15,7 +16,7 @@ import { readAlong } from './programs/reader.ts'
 import type { Reading } from './programs/reader.ts'
 import type { Launch } from './supervisor.ts'
 
-const input = 'in'
+const input = inputTopic
 const offsetCommitKey = apis.OffsetCommit.key
 
 export function pipelineTopics({ shape }: Plan): string[] {

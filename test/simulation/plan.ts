@@ -3,6 +3,10 @@
 import type { ApiName } from 'kafka-once/protocol'
 import type { DiskCall, DiskFault, Fault, FrameFate, Latency } from 'kafka-once/testing'
 
+/** What the job reads, and the group that it may commit its offsets to. */
+export const inputTopic = 'in'
+export const sourceGroup = 'source'
+
 /** What goes wrong. Brokers are named by their place in the list of all, or as the one that a frame goes to. */
 export type Action =
   | FrameFate
@@ -31,6 +35,13 @@ export type Action =
   | { readonly do: 'folder'; readonly what: 'empty' | 'older' | 'flipped' | 'short' }
   /** The groups that hold the witnesses are deleted. */
   | { readonly do: 'deleteLedgers' }
+  /** Somebody else is a member of the source's group, or of those that hold the witnesses, for a while. */
+  | {
+      readonly do: 'joinGroups'
+      readonly of: 'source' | 'ledgers'
+      readonly protocol: 'classic' | 'consumer'
+      readonly forMs: number
+    }
 
 export type PlannedFault = Fault<Action>
 

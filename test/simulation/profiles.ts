@@ -2,7 +2,7 @@
 // draws some of them, and for each a moment that is likely to come.
 import { Chance } from 'kafka-once/testing'
 import type { Trigger } from 'kafka-once/testing'
-import { points, transactionalApis } from './plan.ts'
+import { points, sourceGroup, transactionalApis } from './plan.ts'
 import type { Action, Plan, PlannedFault, Shape } from './plan.ts'
 
 type Draw = (chance: Chance, shape: Shape) => PlannedFault
@@ -146,7 +146,7 @@ function plainShape(chance: Chance): Shape {
     isRead: chance.is(0.25),
     healMs: batches * feedMs + chance.pick([0, 300]),
     retainedMax: chance.pick([1, 1, 3]),
-    groupId: chance.is(0.3) ? 'source' : undefined
+    groupId: chance.is(0.3) ? sourceGroup : undefined
   }
 }
 
@@ -177,7 +177,8 @@ const longDown: Draw = (chance, { transactionTimeoutMs, lock }) => {
 /** Where a checkpoint is durable, and its transaction not committed yet. */
 function whereSealed(chance: Chance): Trigger {
   const name = chance.pick(['checkpoint.durable', 'transaction.beforeEndTxn'] as const)
-  return { at: 'point', name, hit: chance.between(2, 8) }
+  // The first one has only where the job begins to go back to.
+  return { at: 'point', name, hit: chance.is(0.25) ? 1 : chance.between(2, 8) }
 }
 
 const failWhereSealed: Draw = (chance) => ({ when: whereSealed(chance), action: { do: 'fail' } })
@@ -238,6 +239,17 @@ const folder: Draw = (chance) => ({
 })
 
 const deleteLedgers: Draw = (chance) => ({ when: anyPlace(chance), action: { do: 'deleteLedgers' } })
+
+/** Somebody else is a member for a while, mostly while a run takes over. */
+const joinGroups: Draw = (chance) => ({
+  when: chance.is(0.6) ? { at: 'point', name: 'recovery.loaded', hit: chance.between(1, 3) } : anyPlace(chance),
+  action: {
+    do: 'joinGroups',
+    of: chance.is(0.7) ? 'ledgers' : 'source',
+    protocol: chance.pick(['classic', 'consumer']),
+    forMs: Math.round(chance.exponential(chance.pick([20, 300, 3000])))
+  }
+})
 
 /** The job is down for about as long as brokers keep its ledgers. */
 const longAway: Draw = (chance) => ({
@@ -402,6 +414,13 @@ const profiles: Readonly<Record<string, Profile>> = {
     }),
     faultsMax: 4,
     faults: [[2, deleteLedgers], [2, kill], [1, longAway], ...nuisances]
+  },
+  /** Others join the groups that the job keeps offsets and witnesses in, and leave them again. */
+  members: {
+    shape: () => ({ groupId: sourceGroup, lock: 'none', healMs: 900 }),
+    always: [joinGroups],
+    faultsMax: 5,
+    faults: [[2, joinGroups], [2, kill], [1.5, zombie], [1, killWhereSealed], [0.5, start], ...nuisances]
   },
   /** Transactions without the engine, their handles saved and resumed. */
   transactions: {

@@ -85,7 +85,7 @@ export interface SettledLedgerOptions {
  * Reads the witness so that the answer cannot come from a coordinator that was superseded: a mark is stored in the same
  * group first, on another partition, and must be in the same answer. To be called after InitProducerId has answered on
  * the id, so that nothing of it is open. Without requireStable (brokers before Kafka 2.5) the witness must be unchanged
- * for a second instead. Rejects with KafkaError DEADLINE_EXCEEDED.
+ * for a second instead. Waits while somebody is a member of the group. Rejects with KafkaError DEADLINE_EXCEEDED.
  */
 export async function readSettledLedger(
   cluster: Cluster,
@@ -104,6 +104,7 @@ export async function readSettledLedger(
     // Only an answer that was asked for after the wait tells that the witness is still pending.
     const isLastLook = runtime.monotonicMs() >= patientUntilMs
     const mark = await storeMark(cluster, witness, own)
+    if (mark.errorCode === errorCode.UNKNOWN_MEMBER_ID) return { again: hasMembers(what) }
     if (mark.errorCode !== errorCode.NONE) return { done: { kind: 'unreadable', errorCode: mark.errorCode } }
     const entry = await readBehindMark(cluster, witness, mark, isStableKnown, own)
     if (entry === undefined) {
@@ -123,6 +124,14 @@ function stillPending(what: string): KafkaError {
     nextStep:
       'See whether another producer of the id is at work. If none is, the end of a transaction was not written to ' +
       '__consumer_offsets (KAFKA-20734): a principal with READ on that topic and CLUSTER_ACTION can find and repair it.'
+  })
+}
+
+// A broker takes offsets from nobody but the members of a group, once there are any. In a transaction it does not ask.
+function hasMembers(what: string): KafkaError {
+  return new KafkaError('INVALID_STATE', `${what}: somebody has joined that group.`, {
+    retriable: true,
+    nextStep: 'Let the consumers in it end, or use another group id: nobody may be a member of a ledger.'
   })
 }
 
