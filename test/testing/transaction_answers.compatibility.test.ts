@@ -35,8 +35,9 @@ describeBrokers('a real Kafka', () => {
     twoPhaseCommitAnswers({ cluster: withBroker({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
   })
 
-  describe('with ids that expire', () => {
-    expiryAnswers({ cluster: withBroker({ config: shortLife }), transactionVersion: 2, speech: 'v5' })
+  describe.each([2, 1] as const)('with ids that expire, and transaction.version %i', (transactionVersion) => {
+    const cluster = withBroker({ config: shortLife, transactionVersion })
+    expiryAnswers({ cluster, transactionVersion, speech: transactionVersion === 2 ? 'v5' : 'v4' })
   })
 
   describe('of three brokers', () => {

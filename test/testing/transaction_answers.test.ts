@@ -42,8 +42,9 @@ describe('the embedded Kafka', () => {
     twoPhaseCommitAnswers({ cluster: withEmbedded({ config }), transactionVersion: 2, speech: 'v5' }, isEnabled)
   })
 
-  describe('with ids that expire', () => {
-    expiryAnswers({ cluster: withEmbedded({ config: shortLife }), transactionVersion: 2, speech: 'v5' })
+  describe.each([2, 1] as const)('with ids that expire, and transaction.version %i', (transactionVersion) => {
+    const cluster = withEmbedded({ config: shortLife, transactionVersion })
+    expiryAnswers({ cluster, transactionVersion, speech: transactionVersion === 2 ? 'v5' : 'v4' })
   })
 
   describe('of three brokers', () => {

@@ -6,7 +6,7 @@ import { patiently } from './raw_cluster.ts'
 import { answer } from './transaction_answers.ts'
 import type { AnsweringSite, Situation } from './transaction_answers.ts'
 
-const { NONE, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, UNSTABLE_OFFSET_COMMIT } = errorCode
+const { NONE, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, PRODUCER_FENCED, UNSTABLE_OFFSET_COMMIT } = errorCode
 
 /** The settled offset of partition 0, waited for. */
 function settled(here: Situation, groupId: string) {
@@ -94,6 +94,28 @@ export function offsetAnswers(site: AnsweringSite): void {
       expect(await here.raw.describe(here.name)).toMatchObject({ transactionState: 'Ongoing' })
       await producer.finish(false)
       expect(await settled(here, groupId)).toMatchObject({ committedOffset: -1n })
+    }
+  )
+
+  answer(
+    site,
+    'InitProducerId between two transactions keeps what comes late of the first out of the next',
+    async (here) => {
+      const groupId = `${here.name}.ledger`
+      const producer = await here.producer().init()
+      await producer.write(0, [0], ['first'])
+      await producer.writeWitness(groupId, 'first', 1n)
+      const late = producer.resumed()
+      await producer.finish()
+      await producer.init({ producerId: producer.producerId, producerEpoch: producer.producerEpoch })
+      await producer.write(0, [0], ['next'])
+      await producer.writeWitness(groupId, 'next', 2n)
+      expect(await late.commitOffsets({ groupId, offset: 9n, metadata: 'late' })).toBe(INVALID_PRODUCER_EPOCH)
+      expect((await late.endOnce()).errorCode).toBe(PRODUCER_FENCED)
+      expect(await here.raw.describe(here.name)).toMatchObject({ transactionState: 'Ongoing' })
+      await producer.finish()
+      expect(await settled(here, groupId)).toMatchObject({ committedOffset: 2n, metadata: 'next' })
+      expect(await here.committedValues()).toEqual(['first', 'next'])
     }
   )
 
