@@ -5,6 +5,7 @@
 import { deferred, onAbort, raceAbort } from '../runtime/index.ts'
 import type { ConnectOptions, Runtime, Socket, SocketHandler, Timer, TlsOptions } from '../runtime/index.ts'
 import {
+  answeredVersion,
   decodeResponse,
   encodeRequest,
   errorCode,
@@ -155,7 +156,7 @@ export class Connection implements SocketHandler {
       api,
       correlationId,
       frame: this.#encode(api, version, correlationId, body),
-      accept: (frame) => resolve(decodeResponse(api, readableVersion(api, version, frame), frame).body),
+      accept: (frame) => resolve(decodeResponse(api, answeredVersion(api, version, frame), frame).body),
       refuse: reject,
       late: undefined
     }
@@ -383,11 +384,4 @@ function asUnknown(error: KafkaError, pending: Pending): KafkaError {
     correlationId: pending.correlationId,
     cause: error
   })
-}
-
-// A broker that does not know the version of an ApiVersions request answers in version 0. KIP-511.
-function readableVersion(api: ApiName, version: number, frame: Uint8Array): number {
-  if (api !== 'ApiVersions' || frame.length < 6) return version
-  const code = new DataView(frame.buffer, frame.byteOffset).getInt16(4)
-  return code === errorCode.UNSUPPORTED_VERSION ? 0 : version
 }

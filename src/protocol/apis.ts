@@ -118,6 +118,7 @@ import {
   StreamsGroupTopologyDescriptionUpdateResponse
 } from './messages/streams_group_topology_description_update.ts'
 import { UnregisterControllerRequest, UnregisterControllerResponse } from './messages/unregister_controller.ts'
+import { ProtocolError } from './protocol_error.ts'
 import type { Decoded, Encodable, Message } from './schema.ts'
 
 /** One API: its name, key, versions and messages. */
@@ -297,6 +298,12 @@ export type EncodableResponseOf<N extends ApiName> = Encodable<Apis[N]['response
 
 /** Any entry of the table. */
 export type AnyApi = Api<ApiName, Message, Message>
+
+/** The API of a name. Throws a ProtocolError `INVALID_VALUE` for another name, which types do not keep away everywhere. */
+export function apiByName<N extends ApiName>(name: N): Apis[N] {
+  if (!Object.hasOwn(apis, name)) throw new ProtocolError('INVALID_VALUE', `Kafka has no API by the name ${name}`)
+  return apis[name]
+}
 
 const byKey: ReadonlyMap<number, AnyApi> = new Map(Object.values(apis).map((one: AnyApi) => [one.key, one]))
 

@@ -109,7 +109,7 @@ function asBytes(value: unknown): Uint8Array {
 
 function structCodec(fields: Fields, context: Context): TypeCodec {
   const parts = Object.entries(fields).map(([name, field]) => partCodec(name, field, context))
-  const tagged = parts.flatMap((part) => part.tagged ?? []).toSorted((left, right) => left.tag - right.tag)
+  const tagged = parts.flatMap((part) => part.tagged ?? []).toSorted(byTag)
   const { flexible } = context
   const readTags = tagsReader(tagged, context)
   const writeTags = tagsWriter(tagged, context)
@@ -386,19 +386,40 @@ function readKnownTag(reader: Reader, value: Struct, codec: TaggedCodec, size: n
 function tagsWriter(tagged: readonly TaggedCodec[], context: Context): (writer: Writer, value: Struct) => void {
   const keep = context.options.unknownTags === 'keep'
   if (tagged.length === 0 && !keep) return (writer) => writer.uvarint(0)
+  const declared = new Set(tagged.map(({ tag }) => tag))
   return (writer, value) => {
-    const present: (TaggedCodec | UnknownTag)[] = tagged.filter((codec) => {
+    const known = tagged.filter((codec) => {
       const one = value[codec.name]
       return one !== undefined && (!codec.isDefault(one) || (keep && hasUnknownTags(one)))
     })
-    const unknown = keep ? value[unknownTags] : undefined
-    if (unknown !== undefined) {
-      present.push(...unknown)
-      present.sort((left, right) => left.tag - right.tag)
-    }
+    const unknown: unknown = keep ? value[unknownTags] : undefined
+    const present = unknown === undefined ? known : [...known, ...checkedTags(unknown, declared)].toSorted(byTag)
     writer.uvarint(present.length)
     for (const one of present) writeTag(writer, value, one)
   }
+}
+
+function byTag(left: { readonly tag: number }, right: { readonly tag: number }): number {
+  return left.tag - right.tag
+}
+
+/** The unknown tags of a struct, which may be of anybody's making. What a reader would refuse is not written. */
+function checkedTags(given: unknown, declared: ReadonlySet<number>): readonly UnknownTag[] {
+  if (!Array.isArray(given)) throw invalid('A list of unknown tags', given)
+  const tags: readonly unknown[] = given
+  const seen = new Set<number>(declared)
+  return tags.map((one) => {
+    if (!isUnknownTag(one)) throw invalid('An unknown tag with its bytes', one)
+    const { tag } = one
+    if (declared.has(tag)) throw new ProtocolError('INVALID_VALUE', `Tag ${tag} is declared: give its field instead`)
+    if (seen.has(tag)) throw new ProtocolError('INVALID_VALUE', `Tag ${tag} is there twice`)
+    seen.add(tag)
+    return one
+  })
+}
+
+function isUnknownTag(value: unknown): value is UnknownTag {
+  return isStruct(value) && typeof value['tag'] === 'number' && value['bytes'] instanceof Uint8Array
 }
 
 /** Whether a struct of defaults, or one inside of it, has unknown tags: then it is not left out, as in Java. */

@@ -1,11 +1,11 @@
 // Owns the reading of captured frames for people who debug: what a frame is, what is in it, or where and why it cannot be
 // read. A request says what it is; a response does not, and is known by its request. Nothing here throws for what the
-// bytes are.
+// bytes are, only for what is no bytes and for hints that make no sense.
 
-import { apiByKey, apis, type ApiName, type ResponseOf } from './apis.ts'
+import { apiByKey, apiByName, type ApiName, type ResponseOf } from './apis.ts'
 import { bytesAround, hasSecrets, messageLines } from './frame_text.ts'
-import { decodeRequest, decodeResponse, frameBytesMaxDefault, readCorrelationId, readRequestPrefix } from './framing.ts'
-import type { DecodedRequest } from './framing.ts'
+import { answeredVersion, decodeRequest, decodeResponse, frameBytesMaxDefault } from './framing.ts'
+import { readCorrelationId, readRequestPrefix, type DecodedRequest } from './framing.ts'
 import { ProtocolError, type ProtocolErrorCode } from './protocol_error.ts'
 import type { Message } from './schema.ts'
 
@@ -20,7 +20,7 @@ export interface KnownRequest {
 export interface FrameHints {
   /** Which way it went. Without it, whatever can be read is believed, responses of known requests first. */
   readonly direction?: 'request' | 'response'
-  /** What a response answers; `version` must be given too. */
+  /** What a response answers: both, or none. */
   readonly api?: ApiName
   readonly version?: number
   /**
@@ -79,9 +79,11 @@ const headerBytesMin = 4
 
 /**
  * Says what a captured frame is, with or without its four bytes of size: its message, or where and why it cannot be read.
- * Unknown tagged fields are kept.
+ * Unknown tagged fields are kept. Of several frames, the first one is told; FrameSplitter cuts them apart.
+ * @throws ProtocolError `INVALID_VALUE` for anything but bytes, for the name of no API, and for half of `api` and `version`
  */
 export function decodeFrame(bytes: Uint8Array, hints: FrameHints = {}): FrameReport {
+  expectSense(bytes, hints)
   const foreign = foreignProtocol(bytes)
   if (foreign !== undefined) return { kind: 'unreadable', reason: 'notKafka', text: `These bytes are ${foreign}.\n` }
   if (bytes.length < headerBytesMin) {
@@ -97,9 +99,24 @@ export function decodeFrame(bytes: Uint8Array, hints: FrameHints = {}): FrameRep
   return first!
 }
 
+/** People who debug write in JavaScript too, and a text of hex digits is what they have at hand. */
+function expectSense(bytes: unknown, { api, version }: FrameHints): void {
+  if (!(bytes instanceof Uint8Array)) {
+    const advice = "Buffer.from(text, 'hex') makes one of hex digits"
+    throw new ProtocolError('INVALID_VALUE', `A frame is a Uint8Array, not ${typeof bytes}: ${advice}`)
+  }
+  if (api !== undefined) apiByName(api)
+  if ((api === undefined) !== (version === undefined)) {
+    throw new ProtocolError('INVALID_VALUE', 'A response is known by the api and the version of its request: give both')
+  }
+}
+
+/** What HTTP begins with, the first four bytes of it. */
+const httpWords = new Set(['HTTP', 'GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN'])
+
 function foreignProtocol(bytes: Uint8Array): string | undefined {
   const [first, second, third] = bytes
-  if (String.fromCharCode(...bytes.subarray(0, 4)) === 'HTTP') return 'HTTP'
+  if (httpWords.has(String.fromCharCode(...bytes.subarray(0, 4)))) return 'HTTP'
   const isTls = (first === 0x15 || first === 0x16) && second === 0x03 && third !== undefined && third <= 4
   return isTls ? 'TLS: a capture shows what is inside only without encryption' : undefined
 }
@@ -140,13 +157,17 @@ function requestOf({ content }: Frame, { api, version, requests }: FrameHints): 
   return undefined
 }
 
-function readResponse(frame: Frame, { api, version }: KnownRequest): ResponseReport | UnreadableReport {
-  const message: Message = apis[api].response
+function readResponse(frame: Frame, asked: KnownRequest): ResponseReport | UnreadableReport {
+  const { api } = asked
+  const message: Message = apiByName(api).response
+  const version = answeredVersion(api, asked.version, frame.content)
   const correlationId = readCorrelationId(frame.content)
   const title = `${api} response v${version}, correlation id ${correlationId}, ${frame.content.length} bytes`
   try {
     const { body } = decodeResponse(api, version, frame.content, { unknownTags: 'keep' })
-    const text = textOf(title, frame, messageLines(message, version, body))
+    const inOther =
+      version === asked.version ? [] : [`  (The broker does not know v${asked.version}, in which it was asked.)`]
+    const text = textOf(title, frame, [...inOther, ...messageLines(message, version, body)])
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the body is that of the API's response
     return { kind: 'response', api, version, correlationId, body, text } as ResponseReport
   } catch (error) {

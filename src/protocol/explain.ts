@@ -1,10 +1,10 @@
 // Owns the layout of messages as text for people: what one version of an API has on the wire, field by field. It says
 // what the declarations say and nothing else. KIP-482.
 
-import { apis, type ApiName } from './apis.ts'
+import { apiByName, type ApiName } from './apis.ts'
 import { defaultOf } from './defaults.ts'
 import { innerFields } from './frame_text.ts'
-import { requestHeaderVersion, responseHeaderVersion } from './header.ts'
+import { RequestHeader, requestHeaderVersion, ResponseHeader, responseHeaderVersion } from './header.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { includesVersion, isOptional } from './schema.ts'
 import type { AnyField, Fields, FieldSpec, Message, VersionRange } from './schema.ts'
@@ -18,15 +18,14 @@ interface Layout {
 }
 
 /**
- * The layout of an API's request and response at one version, as text for people: fields in their order on the wire with
- * types, null, tags and defaults, and what the version lacks.
+ * The layout of an API's request and response at one version, as text for people: what stands before them, fields in their
+ * order on the wire with types, null, tags and defaults, and what the version lacks.
  * @throws ProtocolError `UNSUPPORTED_VERSION`, or `INVALID_VALUE` for a name that is none
  */
 export function explain(api: ApiName, version: number): string {
-  if (!Object.hasOwn(apis, api)) throw new ProtocolError('INVALID_VALUE', `Kafka has no API by the name ${api}`)
-  const { name, key, versions, latestStableVersion } = apis[api]
-  const request: Message = apis[api].request
-  const response: Message = apis[api].response
+  const { name, key, versions, latestStableVersion, ...messages } = apiByName(api)
+  const request: Message = messages.request
+  const response: Message = messages.response
   const [first, last] = versions
   if (!Number.isInteger(version) || version < first || version > last) {
     throw new ProtocolError('UNSUPPORTED_VERSION', `${name} has versions ${first} to ${last}, not ${version}`)
@@ -37,9 +36,9 @@ export function explain(api: ApiName, version: number): string {
     `${name} v${version}: API key ${key}, versions ${first} to ${last}${unstable}`,
     encodingOf(version >= request.flexible),
     '',
-    ...sectionOf(request, version, `request header v${requestHeaderVersion(request, version)}`),
+    ...sectionOf(request, version, headerOf(RequestHeader, requestHeaderVersion(request, version))),
     '',
-    ...sectionOf(response, version, `response header v${responseHeaderVersion(response, version)}`),
+    ...sectionOf(response, version, headerOf(ResponseHeader, responseHeaderVersion(response, version))),
     ''
   ].join('\n')
 }
@@ -47,6 +46,14 @@ export function explain(api: ApiName, version: number): string {
 function encodingOf(flexible: boolean): string {
   if (!flexible) return 'Strings have their length as int16 before them, all else as int32; -1 is null.'
   return 'Compact lengths are a varint of the length and one, 0 for null; every struct ends with its tagged fields.'
+}
+
+/** A header with its fields, which are few. */
+function headerOf(header: Message, version: number): string {
+  const layout: Layout = { version, flexible: version >= header.flexible }
+  const fields = rowsOf(header.fields, layout, '').map(([name, type]) => `${name} ${type}`)
+  const name = header === RequestHeader ? 'request header' : 'response header'
+  return `${name} v${version} (${[...fields, ...(layout.flexible ? ['tagged fields'] : [])].join(', ')})`
 }
 
 function sectionOf(message: Message, version: number, header: string): string[] {

@@ -17,11 +17,12 @@ const bytesAroundMax = 8
 /** Fields whose bytes let somebody in: SASL, SCRAM and delegation tokens. Only their size is shown. */
 const secretFields = new Set(['authBytes', 'hmac', 'salt', 'saltedPassword'])
 
-/** Configurations whose values let somebody in. */
-const secretConfig = /password|secret|jaas/i
+/** Configurations whose values let somebody in: passwords, and keys as text, such as `ssl.keystore.key`. */
+const secretConfig = /password|passphrase|secret|jaas|\.key$/i
 
-/** Whether a message has fields that are not shown. */
+/** Whether a message has fields that are not shown, or configurations of brokers, some of which are not. */
 export function hasSecrets(fields: Fields): boolean {
+  if (fields['resourceType'] !== undefined && fields['configs'] !== undefined) return true
   return Object.entries(fields).some(([name, field]) => secretFields.has(name) || hasSecrets(innerFields(field)))
 }
 

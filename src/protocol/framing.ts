@@ -1,10 +1,11 @@
 // Owns the frames on a connection: four bytes of size, a header, a body; and the cutting of a byte stream into frames.
 // A size is checked before a byte is kept for it, and answers in other protocols are told apart from frames.
 
-import { apiByKey, apis, type ApiName } from './apis.ts'
+import { apiByKey, apiByName, type ApiName } from './apis.ts'
 import type { EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
 import { unknownTags, type UnknownTag } from './codec_closure.ts'
 import { compile, type CompileOptions } from './compile.ts'
+import { errorCode } from './errors.ts'
 import { requestHeaderCodec, responseHeaderCodec } from './header.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { Reader } from './reader.ts'
@@ -57,7 +58,7 @@ export interface RequestPrefix {
  */
 export function encodeRequest<N extends ApiName>(frame: RequestFrame<N>, options?: CompileOptions): Uint8Array[] {
   const { api, version, correlationId, clientId, body } = frame
-  const { key, request } = apis[api]
+  const { key, request } = apiByName(api)
   const codec = compile<Message>(request, version, options)
   const header = withTags({ requestApiKey: key, requestApiVersion: version, correlationId, clientId }, frame)
   return encodeFrame((writer) => {
@@ -72,7 +73,7 @@ export function encodeRequest<N extends ApiName>(frame: RequestFrame<N>, options
  */
 export function encodeResponse<N extends ApiName>(frame: ResponseFrame<N>, options?: CompileOptions): Uint8Array[] {
   const { api, version, correlationId, body } = frame
-  const { response } = apis[api]
+  const { response } = apiByName(api)
   const codec = compile<Message>(response, version, options)
   const header = withTags({ correlationId }, frame)
   return encodeFrame((writer) => {
@@ -99,7 +100,7 @@ export function decodeResponse<N extends ApiName>(
   frame: Uint8Array,
   options?: CompileOptions
 ): { readonly correlationId: number; readonly body: ResponseOf<N> } & HeaderTags {
-  const response: Message = apis[api].response
+  const response: Message = apiByName(api).response
   const codec = compile(response, version, options)
   const reader = new Reader(frame)
   const header = responseHeaderCodec(response, version, options).decode(reader)
@@ -107,6 +108,15 @@ export function decodeResponse<N extends ApiName>(
   reader.expectEnd()
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the codec is that of the API's response
   return withTags({ correlationId: header.correlationId, body: body as ResponseOf<N> }, header)
+}
+
+/**
+ * The version in which a request was answered: its own, save that a broker that does not know the version of an
+ * ApiVersions request answers in version 0. The frame is without its size. KIP-511.
+ */
+export function answeredVersion(api: ApiName, version: number, frame: Uint8Array): number {
+  if (api !== 'ApiVersions' || frame.byteLength < 6) return version
+  return new Reader(frame, 4).int16() === errorCode.UNSUPPORTED_VERSION ? 0 : version
 }
 
 /** The correlation id of a response, from a frame without its size. */

@@ -16,6 +16,7 @@ export type {
 } from './decode_frame.ts'
 export { explain } from './explain.ts'
 export {
+  answeredVersion,
   decodeRequest,
   decodeResponse,
   encodeRequest,

@@ -2,7 +2,7 @@
 // object per record, and the 61 bytes in front are filled in at the end. Never writes the older formats. KIP-98.
 // Source: org.apache.kafka.common.record.internal.{DefaultRecordBatch, DefaultRecord, MemoryRecordsBuilder}.
 
-import type { CompressionName, GivenTools } from './compression/codec.ts'
+import { bytesOf, type CompressionName, type GivenTools } from './compression/codec.ts'
 import { codecByName } from './compression/codecs.ts'
 import { crc32c } from './crc32c.ts'
 import { headerKeyBytes } from './header_key.ts'
@@ -141,17 +141,19 @@ export class RecordBatchBuilder {
   /**
    * Closes the batch and answers its bytes, with checksum and base offset 0. Answers a promise only where compression
    * works off the thread, as gzip does, or a package is looked for; it rejects as the function that was given does. Throws a
-   * ProtocolError `UNSUPPORTED_COMPRESSION` where the codec is not there. The builder cannot be used again.
+   * ProtocolError `UNSUPPORTED_COMPRESSION` where the codec is not there, `INVALID_VALUE` for a producer state that does
+   * not fit. The builder cannot be used again.
    */
   finish(options: FinishBatchOptions = {}): Uint8Array | Promise<Uint8Array> {
     const compression = options.compression ?? 'none'
     if (compression === 'none') return this.finishPlain(options)
     const codec = codecByName(compression)
-    const plain = this.complete()
+    const plain = this.complete(options)
     const records = plain.subarray(batchLayout.records)
     const compressed = codec.compress(records, { ...toolsOf(options), level: options.compressionLevel })
     this.isFinished = true
-    const choose = (smaller: Uint8Array): Uint8Array => {
+    const choose = (answer: Uint8Array): Uint8Array => {
+      const smaller = bytesOf(codec, answer)
       if (smaller.length >= records.length) return this.seal(plain, 0, options)
       const batch = new Uint8Array(batchLayout.records + smaller.length)
       batch.set(smaller, batchLayout.records)
@@ -164,7 +166,7 @@ export class RecordBatchBuilder {
   finishPlain(
     options: Omit<FinishBatchOptions, 'compression' | 'compressionLevel' | keyof GivenTools> = {}
   ): Uint8Array {
-    const batch = this.complete()
+    const batch = this.complete(options)
     this.isFinished = true
     return this.seal(batch, 0, options)
   }
@@ -251,8 +253,9 @@ export class RecordBatchBuilder {
     return batch
   }
 
-  private complete(): Uint8Array {
+  private complete(state: Partial<ProducerState>): Uint8Array {
     this.checkOpen()
+    checkProducerState(state)
     if (this.count === 0) throw new Error('This batch has no records: append one before finish')
     return this.bytes.subarray(0, this.position)
   }
@@ -272,6 +275,7 @@ export class RecordBatchBuilder {
  * not given becomes -1. The original is left alone, since a socket may still be sending it.
  */
 export function rewriteProducerState(batch: Uint8Array, state: Partial<ProducerState>): Uint8Array {
+  checkProducerState(state)
   const copy = new Uint8Array(batch)
   const view = viewOf(copy)
   setProducerState(view, state)
@@ -284,6 +288,8 @@ export function rewriteProducerState(batch: Uint8Array, state: Partial<ProducerS
  * lie outside the checksum.
  */
 export function assignBatchOffset(batch: Uint8Array, baseOffset: bigint, partitionLeaderEpoch: number): void {
+  checkInt64('A base offset', baseOffset)
+  checkInt32('A leader epoch', partitionLeaderEpoch)
   const view = viewOf(batch)
   view.setBigInt64(batchLayout.baseOffset, baseOffset)
   view.setInt32(batchLayout.partitionLeaderEpoch, partitionLeaderEpoch)
@@ -295,6 +301,27 @@ function toolsOf({ gunzip, gzip, zstd, optionalPackage }: FinishBatchOptions): G
 
 function viewOf(batch: Uint8Array): DataView {
   return new DataView(batch.buffer, batch.byteOffset, batchLayout.records)
+}
+
+// A view would write what does not fit as another number: the batch would be somebody else's, or of another sequence.
+function checkProducerState({ producerId, producerEpoch, baseSequence }: Partial<ProducerState>): void {
+  if (producerId !== undefined) checkInt64('A producer id', producerId)
+  if (baseSequence !== undefined) checkInt32('A sequence', baseSequence)
+  if (producerEpoch !== undefined && (producerEpoch << 16) >> 16 !== producerEpoch) {
+    throw misfit('A producer epoch', 'an int16', producerEpoch)
+  }
+}
+
+function checkInt32(what: string, value: number): void {
+  if ((value | 0) !== value) throw misfit(what, 'an int32', value)
+}
+
+function checkInt64(what: string, value: bigint): void {
+  if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) throw misfit(what, 'an int64 (bigint)', value)
+}
+
+function misfit(what: string, type: string, value: number | bigint): ProtocolError {
+  return new ProtocolError('INVALID_VALUE', `${what} is ${type}, not ${value}`)
 }
 
 function setProducerState(view: DataView, state: Partial<ProducerState>): void {

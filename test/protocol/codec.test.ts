@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { apis, compile, ProtocolError, Reader, unknownTags, Writer, zeroUuid } from 'kafka-once/protocol'
-import type { Codec, Message } from 'kafka-once/protocol'
+import type { Codec, Message, UnknownTag } from 'kafka-once/protocol'
 import { defaultOf } from '../../src/protocol/defaults.ts'
 import {
   array,
@@ -70,6 +70,10 @@ const Sample = message('Sample', {
 })
 
 const minimal = { name: 'n', parts: [] }
+
+function tag(number: number): UnknownTag {
+  return { tag: number, bytes: Uint8Array.of(1) }
+}
 
 describe('encoding', () => {
   test('refuses a value that the version cannot carry, and names field and version', () => {
@@ -234,6 +238,28 @@ describe('decoding', () => {
     expect(Object.getOwnPropertySymbols(kept)).toEqual([unknownTags])
     expect(encoded(keeping, kept)).toBe(given)
     expect(encoded(compile(Sample, 2), kept)).toBe(encoded(compile(Sample, 2), skipped))
+  })
+
+  test.each([
+    ['a tag twice', [tag(7), tag(7)], /Tag 7 is there twice/],
+    ['the tag of a declared field', [tag(3)], /Tag 3 is declared/],
+    ['a negative tag', [tag(-1)], /A uint32 is needed/],
+    ['a tag without bytes', [{ tag: 7 }], /An unknown tag with its bytes is needed/],
+    ['a tag with text for bytes', [{ tag: 7, bytes: 'ab' }], /An unknown tag with its bytes is needed/],
+    ['what is no list', 7, /A list of unknown tags is needed/]
+  ])('refuses unknown tagged fields that no reader would take: %s', (_what, tags, message) => {
+    const keeping: Codec<unknown, Readonly<Record<string | symbol, unknown>>> = compile<Message>(Sample, 2, {
+      unknownTags: 'keep'
+    })
+    const found = refusal(() => encoded(keeping, { ...minimal, [unknownTags]: tags }))
+    expect(found).toMatchObject({ code: 'INVALID_VALUE', message: expect.stringMatching(message) })
+  })
+
+  test('passes on as many unknown tagged fields as a frame has', () => {
+    const keeping = compile(Sample, 2, { unknownTags: 'keep' })
+    const many = Array.from({ length: 200_000 }, (_, i) => tag(i + 10))
+    const given = encoded(keeping, { ...minimal, [unknownTags]: many })
+    expect(encoded(keeping, decoded(keeping, given))).toBe(given)
   })
 
   const flexible = '026e 00000007 00 01 00'

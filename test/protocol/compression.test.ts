@@ -1,6 +1,13 @@
 // Codecs read what other implementations write, and others can take their place.
 import { describe, expect, test } from 'vitest'
-import { codecById, codecByName, decompressBatch, RecordBatch, registerCodec } from 'kafka-once/protocol'
+import {
+  codecById,
+  codecByName,
+  decompressBatch,
+  RecordBatch,
+  RecordBatchBuilder,
+  registerCodec
+} from 'kafka-once/protocol'
 import type { CompressionCodec } from 'kafka-once/protocol'
 import { nodeRuntime } from 'kafka-once/runtime'
 import { fromHex, gunzip, gzip, toHex, vectorNamed } from './record_vectors.ts'
@@ -186,6 +193,51 @@ describe('a codec', () => {
 
   test.each([0, 8, 1.5, Number.NaN])('has no number %d', (id) => {
     expect(() => registerCodec({ ...snappy, id })).toThrow(RangeError)
+  })
+
+  test('cannot have the name of another one, nor lack a function', () => {
+    expect(() => registerCodec({ ...snappy, name: 'lz4' })).toThrow(/Codec 2 is snappy, not lz4/)
+    for (const method of ['compress', 'decompress'] as const) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+      const partial = { ...snappy, [method]: undefined } as unknown as CompressionCodec
+      expect(() => registerCodec(partial)).toThrow(`A codec needs a function ${method}`)
+    }
+    expect(codecById(2)).toBe(snappy)
+  })
+
+  test.each(['brotli', 'none'])('is not found by the name %s', (name) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+    expect(() => codecByName(name as 'lz4')).toThrowError(
+      expect.objectContaining({ code: 'UNSUPPORTED_COMPRESSION', message: expect.stringContaining(`name ${name}`) })
+    )
+  })
+
+  test.each(['text', undefined, new ArrayBuffer(9)])('that answers with no bytes is told so: %j', async (answer) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+    const wrong = (): Uint8Array => answer as unknown as Uint8Array
+    registerCodec({ ...snappy, compress: wrong, decompress: wrong })
+    try {
+      const batch = RecordBatch.parse(fromHex(vectorNamed('snappy').bytes))
+      expect(() => decompressBatch(batch, {})).toThrow(/snappy .* answered with something else than bytes/)
+      expect(batch.needsDecompression).toBe(true)
+      const builder = new RecordBatchBuilder()
+      builder.append(null, new Uint8Array(200), [], 1)
+      expect(() => builder.finish({ compression: 'snappy' })).toThrow(/answered with something else than bytes/)
+    } finally {
+      registerCodec(snappy)
+    }
+  })
+
+  test('that does not keep to the limit is held to it', () => {
+    registerCodec({ ...snappy, decompress: () => new Uint8Array(101) })
+    try {
+      const batch = RecordBatch.parse(fromHex(vectorNamed('snappy').bytes))
+      expect(() => decompressBatch(batch, { decompressedBytesMax: 100 })).toThrowError(
+        expect.objectContaining({ code: 'BATCH_TOO_LARGE' })
+      )
+    } finally {
+      registerCodec(snappy)
+    }
   })
 
   test('is gzip only with the functions of a runtime', async () => {

@@ -135,6 +135,51 @@ describe('a response', () => {
   })
 })
 
+describe('an answer of a broker that does not know the version of ApiVersions', () => {
+  const header = { api: 'ApiVersions', correlationId: 9 } as const
+  const apiKeys = [{ apiKey: 18, minVersion: 0, maxVersion: 2 }]
+  const answer = Buffer.concat(encodeResponse({ ...header, version: 0, body: { errorCode: 35, apiKeys } }))
+
+  test('is read in version 0, whatever was asked', () => {
+    const body = { clientSoftwareName: 'a', clientSoftwareVersion: '1' }
+    const request = decodeFrame(Buffer.concat(encodeRequest({ ...header, version: 4, clientId: null, body })))
+    for (const hints of [{ requests: [request] }, { api: 'ApiVersions', version: 99 } as const]) {
+      const report = readable(answer, hints)
+      expect(report).toMatchObject({ kind: 'response', api: 'ApiVersions', version: 0, body: { errorCode: 35 } })
+      expect(report.text).toMatch(
+        /^ApiVersions response v0, .*\n {2}\(The broker does not know v\d+, in which it was asked/
+      )
+      expect(report.text).toContain('maxVersion: 2\n')
+    }
+  })
+
+  test('is not looked for where the broker knows it', () => {
+    const known = Buffer.concat(encodeResponse({ ...header, version: 3, body: { errorCode: 0, apiKeys } }))
+    expect(readable(known, { api: 'ApiVersions', version: 3 })).toMatchObject({ version: 3, body: { apiKeys } })
+  })
+})
+
+describe('hints that make no sense', () => {
+  test.each([
+    ['the name of no API', { api: 'metadata', version: 1 }, /no API by the name metadata/],
+    ['the name of what every object has', { api: 'toString', version: 1 }, /no API by the name toString/],
+    ['a request of no API', { requests: [{ api: 'Nope', version: 1, correlationId: 0 }] }, /no API by the name Nope/],
+    ['an API without a version', { api: 'Metadata' }, /give both/],
+    ['a version without an API', { version: 3 }, /give both/]
+  ])('are refused: %s', (_what, hints, message) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+    const given = hints as FrameHints
+    const refusal = expect.objectContaining({ code: 'INVALID_VALUE', message: expect.stringMatching(message) })
+    expect(() => decodeFrame(new Uint8Array(10), given)).toThrowError(refusal)
+  })
+
+  test.each(['0003000d', [0, 3, 0, 13], new ArrayBuffer(10), undefined])('and so is what is no bytes: %j', (given) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+    const bytes = given as Uint8Array
+    expect(() => decodeFrame(bytes)).toThrowError(/A frame is a Uint8Array.*Buffer\.from\(text, 'hex'\)/)
+  })
+})
+
 describe('what cannot be read', () => {
   const request = captureOf('CreateTopics', 'request')
 
@@ -192,6 +237,7 @@ describe('what cannot be read', () => {
     ['three bytes', new Uint8Array(3), 'tooShort'],
     ['six bytes', fromHex('000300010000'), 'tooShort'],
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request'), 'notKafka'],
+    ['a request in HTTP', Buffer.from('GET /metrics HTTP/1.1'), 'notKafka'],
     ['TLS', fromHex('15030300020246'), 'notKafka']
   ])('is %s', (_what, bytes, reason) => {
     expect(unreadable(bytes)).toMatchObject({ reason, text: expect.stringMatching(/\.\n$/) })
@@ -240,6 +286,24 @@ describe('the text', () => {
     expect(readable(config!).text).not.toContain('wonderland')
     expect(readable(config!).text).toContain('value: "5"')
   })
+
+  test.each(['listener.name.external.ssl.keystore.key', 'sasl.oauthbearer.assertion.private.key.passphrase'])(
+    'shows no private key, nor the bytes of one that is damaged: %s',
+    (name) => {
+      const configs = [{ name, configOperation: 0, value: 'wonderland' }]
+      const body = { resources: [{ resourceType: 4, resourceName: '1', configs }], validateOnly: false }
+      const frame = Buffer.concat(encodeRequest({ ...header, api: 'IncrementalAlterConfigs', version: 1, body }))
+      expect(readable(frame).text).toContain('value: "kept secret"')
+      expect(readable(frame).text).not.toContain('wonderland')
+      const damaged = unreadable(frame.subarray(4, -6))
+      expect(damaged).toMatchObject({ code: 'TRUNCATED', field: 'resources[0].configs[0].value' })
+      expect(damaged.text).not.toContain(
+        Buffer.from('won')
+          .toString('hex')
+          .replaceAll(/(..)(?=.)/g, '$1 ')
+      )
+    }
+  )
 
   test('is short where lists and bytes are long', () => {
     const replicas = Array.from({ length: 1_000 }, (_, i) => i)

@@ -12,12 +12,12 @@ describe('explaining', () => {
 DescribeProducers v0: API key 61, versions 0 to 0
 Compact lengths are a varint of the length and one, 0 for null; every struct ends with its tagged fields.
 
-DescribeProducersRequest v0, after a request header v2
+DescribeProducersRequest v0, after a request header v2 (requestApiKey int16, requestApiVersion int16, correlationId int32, clientId string or null, tagged fields)
   topics              compact array of struct
     name              compact string
     partitionIndexes  compact array of int32
 
-DescribeProducersResponse v0, after a response header v1
+DescribeProducersResponse v0, after a response header v1 (correlationId int32, tagged fields)
   throttleTimeMs               int32
   topics                       compact array of struct
     name                       compact string
@@ -48,11 +48,17 @@ DescribeProducersResponse v0, after a response header v1
   })
 
   test('tells plain lengths from compact ones, and headers', () => {
-    expect(explain('Metadata', 8)).toMatch(/-1 is null\.\n\nMetadataRequest v8, after a request header v1\n/)
+    expect(explain('Metadata', 8)).toMatch(
+      /-1 is null\.\n\nMetadataRequest v8, after a request header v1 \(.*, clientId string or null\)\n/
+    )
     expect(explain('Metadata', 8)).toMatch(/ host +string\n/)
-    expect(explain('Metadata', 9)).toMatch(/MetadataRequest v9, after a request header v2\n/)
-    expect(explain('ApiVersions', 3)).toMatch(/ApiVersionsResponse v3, after a response header v0\n/)
-    expect(explain('ApiVersions', 0)).toMatch(/ApiVersionsRequest v0, after a request header v1, without fields\n/)
+    expect(explain('Metadata', 9)).toMatch(/MetadataRequest v9, after a request header v2 \(.*, tagged fields\)\n/)
+    expect(explain('ApiVersions', 3)).toMatch(
+      /ApiVersionsResponse v3, after a response header v0 \(correlationId int32\)\n/
+    )
+    expect(explain('ApiVersions', 0)).toMatch(
+      /ApiVersionsRequest v0, after a request header v1 \(.*\), without fields\n/
+    )
     expect(explain('DescribeTopicPartitions', 0)).toMatch(/nextCursor +struct or null, after a byte of 1 or -1\n/)
     expect(explain('InitProducerId', 6)).toMatch(/^InitProducerId v6: .*unstable/)
   })

@@ -211,6 +211,20 @@ describe('frames', () => {
     expect(refusedCode(() => decodeResponse('Heartbeat', 0, new Uint8Array(0)))).toBe('TRUNCATED')
   })
 
+  test('are refused by name where no API has it', () => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
+    const name = 'toString' as string as 'Heartbeat'
+    const body = { groupId: '', generationId: 1, memberId: '' }
+    const request = { api: name, version: 0, correlationId: 1, clientId: null, body }
+    for (const call of [
+      () => encodeRequest(request),
+      () => encodeResponse({ api: name, version: 0, correlationId: 1, body: { errorCode: 0 } }),
+      () => decodeResponse(name, 0, new Uint8Array(6))
+    ]) {
+      expect(call).toThrowError(expect.objectContaining({ code: 'INVALID_VALUE' }))
+    }
+  })
+
   test('hand long record batches to the socket uncopied', () => {
     const records = new Uint8Array(10_000)
     const pieces = encodeRequest({

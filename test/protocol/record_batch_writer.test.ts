@@ -176,6 +176,41 @@ describe('what the producer passes in', () => {
   })
 })
 
+describe('a producer state that does not fit', () => {
+  const misfits = [
+    { producerEpoch: 32_768 },
+    { producerEpoch: Number.NaN },
+    { baseSequence: 2 ** 31 },
+    { baseSequence: 1.5 },
+    { producerId: 2n ** 63n }
+  ]
+
+  test.each(misfits)('is refused and not wrapped, and the batch can then be finished: %s', (state) => {
+    const builder = new RecordBatchBuilder()
+    builder.append(null, text('x'), [], time)
+    const refusal = expect.objectContaining({ code: 'INVALID_VALUE' })
+    expect(() => builder.finishPlain(state)).toThrowError(refusal)
+    expect(() => builder.finish({ ...state, compression: 'snappy' })).toThrowError(refusal)
+    const batch = builder.finishPlain()
+    expect(() => rewriteProducerState(batch, state)).toThrowError(refusal)
+  })
+
+  test('and so is an offset or a leader epoch', () => {
+    const builder = new RecordBatchBuilder()
+    builder.append(null, text('x'), [], time)
+    const batch = builder.finishPlain()
+    for (const [offset, epoch] of [
+      [2n ** 63n, 0],
+      [0n, 2 ** 31]
+    ] as const) {
+      expect(() => assignBatchOffset(batch, offset, epoch)).toThrowError(
+        expect.objectContaining({ code: 'INVALID_VALUE' })
+      )
+    }
+    expect(RecordBatch.parse(batch).baseOffset).toBe(0n)
+  })
+})
+
 describe('a batch that is sent again under a new epoch', () => {
   test.each([
     ['an array', (bytes: Uint8Array) => bytes],

@@ -1,5 +1,5 @@
 // Owns what a compression codec is: Kafka's numbers and names, and the shape of one. What a codec needs from outside
-// (zlib runs off the thread, packages may be installed) comes in through its options.
+// (zlib runs off the thread, packages may be installed) comes in through its options. One may be of anybody's making.
 // Source: org.apache.kafka.common.record.internal.CompressionType.
 
 /** Kafka's names of the codecs; a name's position is its number. */
@@ -51,4 +51,10 @@ export interface CompressionCodec {
   compress(bytes: Uint8Array, options: CompressOptions): Uint8Array | Promise<Uint8Array>
   /** Must refuse, best before it allocates, an output of more than `bytesMax` bytes. */
   decompress(bytes: Uint8Array, bytesMax: number, options: DecompressOptions): Uint8Array | Promise<Uint8Array>
+}
+
+/** What a codec has answered. Throws a TypeError for anything but bytes, which would be taken for no records at all. */
+export function bytesOf(codec: CompressionCodec, answer: unknown): Uint8Array {
+  if (answer instanceof Uint8Array) return answer
+  throw new TypeError(`The codec ${codec.name} (codec ${codec.id}) answered with something else than bytes`)
 }

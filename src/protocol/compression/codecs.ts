@@ -12,10 +12,18 @@ const codecs = new Map<number, CompressionCodec>(
   [gzipCodec, snappyCodec, lz4Codec, zstdCodec].map((codec) => [codec.id, codec])
 )
 
-/** Adds a codec, or replaces the one with the same number, for the whole process. */
+/**
+ * Adds a codec, or replaces the one with the same number, for the whole process. Throws a RangeError for a number that no
+ * codec can have or that Kafka has under another name, and a TypeError where a function is missing.
+ */
 export function registerCodec(codec: CompressionCodec): void {
   if (!Number.isInteger(codec.id) || codec.id < 1 || codec.id > 7) {
     throw new RangeError(`The id of a codec is a number from 1 to 7, not ${codec.id}`)
+  }
+  const name = compressionNames[codec.id]
+  if (name !== undefined && name !== codec.name) throw new RangeError(`Codec ${codec.id} is ${name}, not ${codec.name}`)
+  for (const method of ['compress', 'decompress'] as const) {
+    if (typeof codec[method] !== 'function') throw new TypeError(`A codec needs a function ${method}`)
   }
   codecs.set(codec.id, codec)
 }
@@ -35,5 +43,7 @@ export function codecById(id: number): CompressionCodec {
 
 /** The codec with this name; throws as `codecById` does. */
 export function codecByName(name: CompressionName): CompressionCodec {
-  return codecById(compressionNames.indexOf(name))
+  const id = compressionNames.indexOf(name)
+  if (id < 1) throw new ProtocolError('UNSUPPORTED_COMPRESSION', `There is no compression codec by the name ${name}`)
+  return codecById(id)
 }

@@ -1,8 +1,9 @@
 // The door of the compression folder: the codecs, and the decompression of a batch.
 
 import type { RecordBatch } from '../record_batch.ts'
-import type { GivenTools } from './codec.ts'
+import { bytesOf, type GivenTools } from './codec.ts'
 import { codecById } from './codecs.ts'
+import { tooLarge } from './decoding.ts'
 
 export { compressionNames } from './codec.ts'
 export type {
@@ -28,14 +29,20 @@ export interface DecompressBatchOptions extends GivenTools {
 /**
  * Decompresses the records of a batch, so that `batch.records()` can be called. Answers a promise only where the codec
  * does its work off the thread, as gzip does, or a package is looked for; a batch that is not compressed is ready at
- * once. Throws, or rejects with, a ProtocolError: `UNSUPPORTED_COMPRESSION`, `BATCH_TOO_LARGE` or `MALFORMED`.
+ * once. Throws, or rejects with, a ProtocolError: `UNSUPPORTED_COMPRESSION`, `BATCH_TOO_LARGE` or `MALFORMED`; and
+ * whatever a codec throws that was registered besides.
  */
 export function decompressBatch(batch: RecordBatch, options: DecompressBatchOptions): Promise<void> | void {
   if (!batch.needsDecompression) return undefined
   const { decompressedBytesMax = decompressedBytesMaxDefault, ...tools } = options
   const codec = codecById(batch.compressionId)
   const records = codec.decompress(batch.compressedRecords, decompressedBytesMax, { ...tools, magic: batch.magic })
-  if (records instanceof Promise) return records.then((plain) => batch.acceptDecompressed(plain))
-  batch.acceptDecompressed(records)
+  const accept = (answer: Uint8Array): void => {
+    const plain = bytesOf(codec, answer)
+    if (plain.length > decompressedBytesMax) throw tooLarge(codec.name, decompressedBytesMax)
+    batch.acceptDecompressed(plain)
+  }
+  if (records instanceof Promise) return records.then(accept)
+  accept(records)
   return undefined
 }
