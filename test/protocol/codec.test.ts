@@ -258,7 +258,8 @@ describe('decoding', () => {
   test('passes on as many unknown tagged fields as a frame has', () => {
     const keeping = compile(Sample, 2, { unknownTags: 'keep' })
     const many = Array.from({ length: 200_000 }, (_, i) => tag(i + 10))
-    const given = encoded(keeping, { ...minimal, [unknownTags]: many })
+    const value = { ...minimal, [unknownTags]: many }
+    const given = encoded(keeping, value)
     expect(encoded(keeping, decoded(keeping, given))).toBe(given)
   })
 

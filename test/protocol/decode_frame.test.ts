@@ -175,7 +175,7 @@ describe('hints that make no sense', () => {
 
   test.each(['0003000d', [0, 3, 0, 13], new ArrayBuffer(10), undefined])('and so is what is no bytes: %j', (given) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program that is not checked would
-    const bytes = given as Uint8Array
+    const bytes = given as unknown as Uint8Array
     expect(() => decodeFrame(bytes)).toThrowError(/A frame is a Uint8Array.*Buffer\.from\(text, 'hex'\)/)
   })
 })
