@@ -47,13 +47,18 @@ export async function kcatMissing(): Promise<string | undefined> {
 }
 
 /** Runs a program of test/java with the jars of that Kafka on its class path, and returns what it printed. */
-export async function runJava(file: string, args: readonly string[], version: KafkaVersion = '4.4.0'): Promise<string> {
+export async function runJava(
+  file: string,
+  args: readonly string[],
+  version: KafkaVersion = '4.4.0',
+  input = ''
+): Promise<string> {
   const jars = await findJars(version)
   if ('reason' in jars) throw new Error(`${file} cannot be run: ${jars.reason}`)
   const program = join(projectFolder(), 'test', 'java', file)
   // The source launcher compiles with class files of any age; two compilers would take longer than they save.
   const options = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx512m', '-cp', classPath(jars), program]
-  const ended = await run(javaCommand(), [...options, ...args], { timeoutMs: javaTimeoutMs })
+  const ended = await run(javaCommand(), [...options, ...args], { input, timeoutMs: javaTimeoutMs })
   if (ended.code !== 0) throw new Error(`${file} ended with ${ended.code}: ${ended.stderr.slice(0, 2000)}`)
   return ended.stdout
 }

@@ -4,6 +4,7 @@
 
 import type { Uuid } from '../../protocol/index.ts'
 import { filterSets, has, noPartitions, union, type PartitionSets } from './partition_sets.ts'
+import { assignByLoad } from './uniform_by_load.ts'
 
 export interface AssignableMember {
   readonly id: string
@@ -78,7 +79,10 @@ function isSameList(left: readonly Uuid[], right: readonly Uuid[]): boolean {
   return left.length === right.length && left.every((one) => right.includes(one))
 }
 
-/** All members read the same topics: each keeps what it has up to its quota, the rest goes to who is below. */
+/**
+ * All members read the same topics: each keeps what it has up to its quota, the rest goes to who is below. What cannot be
+ * shared out evenly stays with those who have it. Source: UniformHomogeneousAssignmentBuilder.
+ */
 function assignEqually(
   members: readonly AssignableMember[],
   topicIds: readonly Uuid[],
@@ -90,12 +94,9 @@ function assignEqually(
   const free = slotsOf(topicIds, counts).filter((slot) => !members.some(({ target }) => holds(target, slot)))
   const result = new Map<string, PartitionSets>()
   const room: { readonly id: string; readonly count: number }[] = []
-  for (const { id, target } of members) {
-    let quota = least
-    if (extra > 0) {
-      quota++
-      extra--
-    }
+  for (const [i, { id, target }] of members.entries()) {
+    let mayHaveExtra = extra > 0
+    let quota = mayHaveExtra ? least + 1 : least
     const kept = filterSets(target, (topicId, partition) => {
       if (!topicIds.includes(topicId)) return false
       if (quota > 0) {
@@ -106,6 +107,12 @@ function assignEqually(
       return false
     })
     result.set(id, kept)
+    // Who does not have one more already gets none, as long as there are enough others.
+    if (quota > 0 && mayHaveExtra && members.length - i > extra) {
+      quota--
+      mayHaveExtra = false
+    }
+    if (mayHaveExtra) extra--
     if (quota > 0) room.push({ id, count: quota })
   }
   let at = 0
@@ -114,37 +121,6 @@ function assignEqually(
     at += count
   }
   return result
-}
-
-/** Members read different topics: each partition stays, or goes to the reader that has least; then loads are evened. */
-function assignByLoad(members: readonly AssignableMember[], counts: PartitionCounts): Map<string, PartitionSets> {
-  const held = new Map(members.map(({ id }) => [id, [] as Slot[]]))
-  const loadOf = (id: string): number => held.get(id)?.length ?? 0
-  const topicIds = [...new Set(members.flatMap((member) => member.topicIds))]
-  for (const slot of slotsOf(topicIds, counts)) {
-    const readers = members.filter((member) => member.topicIds.includes(slot.topicId))
-    const least = readers.reduce((best, one) => (loadOf(one.id) < loadOf(best.id) ? one : best))
-    const owner = readers.find(({ target }) => holds(target, slot)) ?? least
-    held.get(owner.id)?.push(slot)
-  }
-  for (let hasMoved = true; hasMoved;) hasMoved = evenOut(members, held)
-  return new Map(members.map(({ id }) => [id, withSlots(noPartitions, held.get(id) ?? [])]))
-}
-
-/** Moves one partition from a member that has two more than another reader of the topic. */
-function evenOut(members: readonly AssignableMember[], held: ReadonlyMap<string, Slot[]>): boolean {
-  for (const from of members) {
-    const slots = held.get(from.id) ?? []
-    for (const to of members) {
-      const others = held.get(to.id) ?? []
-      if (slots.length - others.length < 2) continue
-      const i = slots.findLastIndex(({ topicId }) => to.topicIds.includes(topicId))
-      if (i < 0) continue
-      others.push(...slots.splice(i, 1))
-      return true
-    }
-  }
-  return false
 }
 
 function slotsOf(topicIds: readonly Uuid[], counts: PartitionCounts): Slot[] {
