@@ -22,7 +22,7 @@ async function shout(kafka: Kafka, topic: string, count: number): Promise<string
 
 test('orders that were committed are shouted, others are not', async () => {
   await using broker = await EmbeddedKafka.start()
-  await using kafka = new Kafka({ brokers: [broker.bootstrap] })
+  await using kafka = new Kafka({ brokers: broker.addresses })
   await kafka.admin().createTopics([{ topic: 'orders', partitionCount: 1 }])
   await using producer = kafka.transactionalProducer({ transactionalId: 'shop' })
   for (const [value, end] of [

@@ -105,9 +105,14 @@ export class EmbeddedKafka implements AsyncDisposable {
     return kafka
   }
 
+  /** Addresses for clients, as lists of brokers take them. */
+  get addresses(): string[] {
+    return [...this.cluster.nodes.values()].map(({ host, port }) => `${host}:${port}`)
+  }
+
   /** Addresses for clients, as `bootstrap.servers` takes them. */
   get bootstrap(): string {
-    return [...this.cluster.nodes.values()].map(({ host, port }) => `${host}:${port}`).join(',')
+    return this.addresses.join(',')
   }
 
   /** Decides about the next request of an API, or with `keep` about all of them. */

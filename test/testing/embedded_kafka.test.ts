@@ -18,7 +18,7 @@ async function texts(kafka: Kafka, topic: string, count: number): Promise<string
 describe('an embedded Kafka', () => {
   test('gives back what was produced', async () => {
     await using embedded = await EmbeddedKafka.start()
-    await using kafka = new Kafka({ brokers: embedded.bootstrap.split(',') })
+    await using kafka = new Kafka({ brokers: embedded.addresses })
     await kafka.admin().createTopics([{ topic: 'greetings', partitionCount: 1 }])
     const producer = kafka.producer()
     const [first] = await producer.send({ topic: 'greetings', value: 'hello' })
@@ -27,9 +27,21 @@ describe('an embedded Kafka', () => {
     expect(await texts(kafka, 'greetings', 2)).toEqual(['hello', 'again'])
   })
 
+  test('does as its README shows: a batch whose answer was lost is known when it comes again', async () => {
+    await using embedded = await EmbeddedKafka.start({ brokers: 3 })
+    await using client = new Kafka({ brokers: embedded.addresses })
+    await client.admin().createTopics([{ topic: 'orders', partitionCount: 1 }])
+    embedded.control('Produce', () => ({ reply: 'cut' }))
+    await client.producer().send({ topic: 'orders', value: 'tea' })
+    expect(embedded.log('orders', 0).batches.length).toBe(1)
+    const delayed = embedded.control('Fetch', () => ({ delayMs: 10 }), { keep: true })
+    expect(await texts(client, 'orders', 1)).toEqual(['tea'])
+    delayed.cancel()
+  })
+
   test('leaves no socket behind', async () => {
     const embedded = await EmbeddedKafka.start({ brokers: 3 })
-    const kafka = new Kafka({ brokers: embedded.bootstrap.split(',') })
+    const kafka = new Kafka({ brokers: embedded.addresses })
     await kafka.admin().createTopics([{ topic: 'left', partitionCount: 3 }])
     const producer = kafka.transactionalProducer({ transactionalId: 'left.0' })
     const transaction = producer.beginTransaction()
