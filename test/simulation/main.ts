@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Campaign } from './campaign.ts'
 import type { SeedFailure } from './campaign.ts'
-import { playerHere, playerProcess, serveParent } from './player.ts'
+import { playerHere, playerProcess } from './player.ts'
 import { planOf, profileNames } from './profiles.ts'
 import { coverageText, jsonReport, progressText } from './report.ts'
 import { runPlan, shrink, withFaults } from './run_plan.ts'
+import { serveParent } from './serve_parent.ts'
 import type { Plan } from './plan.ts'
 
 const { values } = parseArgs({

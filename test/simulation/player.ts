@@ -1,7 +1,7 @@
 // Plays chunks of seeds: in this process, or in another one that is asked over its channel.
 import { fork } from 'node:child_process'
 import { addRun, noSums } from './campaign.ts'
-import type { Chunk, ChunkResult, Player } from './campaign.ts'
+import type { ChunkResult, Player } from './campaign.ts'
 import { Coverage } from './coverage.ts'
 import type { Plan } from './plan.ts'
 import { runPlan } from './run_plan.ts'
@@ -31,12 +31,6 @@ export function playerHere(planSeed: PlanSeed, run: RunPlan = runPlan): Player {
     usage = process.cpuUsage()
     return { sums, seedsByProfile, failures, hashes, met: [...coverage.met], cpuSeconds: (user + system) / 1e6 }
   }
-}
-
-/** Lets this process play what its parent asks for, until the parent goes. */
-export function serveParent(player: Player): void {
-  process.on('message', (chunk: Chunk) => void player(chunk).then((result) => process.send?.(result)))
-  process.on('disconnect', () => process.exit())
 }
 
 export interface PlayerProcess {
