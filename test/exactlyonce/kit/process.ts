@@ -102,7 +102,9 @@ export class SimulatedProcess {
       create: (path, mode) =>
         call(async (): Promise<FileHandle> => {
           const handle = await base.create(path, mode)
-          this.#openFiles.add(handle)
+          // What a process asked for before it died is closed by the system, too.
+          if (this.#isDead) await handle.close()
+          else this.#openFiles.add(handle)
           return {
             write: (bytes) => call(() => handle.write(bytes)),
             sync: () => call(() => handle.sync()),
