@@ -143,7 +143,7 @@ function readFrame(frame: Frame, hints: FrameHints): FrameReport {
     const request = readRequest(frame)
     if (request.kind === 'request' || response === undefined) return request
   }
-  return response ?? unknownResponse(frame)
+  return response ?? unknownResponse(frame, 'As a response it')
 }
 
 /** The request that a frame would answer. */
@@ -182,7 +182,7 @@ function readRequest(frame: Frame): RequestReport | UnreadableReport {
   }
   const { apiKey, version, correlationId } = readRequestPrefix(frame.content)
   const api = apiByKey(apiKey)
-  if (api === undefined) return unknownResponse(frame)
+  if (api === undefined) return unknownResponse(frame, `No request: no API has the key ${apiKey}. As a response it`)
   const title = `${api.name} request v${version}, correlation id ${correlationId}, ${frame.content.length} bytes`
   try {
     const request = decodeRequest(frame.content, { unknownTags: 'keep' })
@@ -200,11 +200,10 @@ function textOf(title: string, { note }: Frame, lines: readonly string[]): strin
 
 const howToKnow = 'A response does not say what it is: give the api and version of its request, or the requests.'
 
-function unknownResponse({ content, note }: Frame): UnreadableReport {
+function unknownResponse({ content, note }: Frame, what: string): UnreadableReport {
   const correlationId = readCorrelationId(content)
-  const apiKey = correlationId >> 16
   const text = [
-    `No request: no API has the key ${apiKey}. As a response it has the correlation id ${correlationId}.`,
+    `${what} has the correlation id ${correlationId}, and no request with it is known.`,
     howToKnow,
     ...(note === '' ? [] : [note])
   ].join('\n')

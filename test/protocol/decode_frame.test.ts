@@ -109,6 +109,8 @@ describe('a response', () => {
   test('is not known without its request', () => {
     const report = unreadable(bytes, { direction: 'response' })
     expect(report).toMatchObject({ reason: 'unknownRequest' })
+    // The first two bytes of its correlation id are Produce's key, which says nothing about a response.
+    expect(report.text).toMatch(/^As a response it has the correlation id \d+, and no request with it is known\.\n/)
     expect(report.text).toMatch(/give the api and version of its request, or the requests/)
     expect(unreadable(bytes, { direction: 'response', requests: requestsOf('EndTxn') }).reason).toBe('unknownRequest')
   })
