@@ -26,8 +26,13 @@ export interface RunResult {
 
 const machine = 'machine'
 const folder = '/data/checkpoints'
-/** After the healing, until all leaders are there. */
-const settleMs = 500
+/**
+ * After the healing, until all leaders are there: a broker that stood still has caught up after 120. The job goes on
+ * meanwhile, with checkpoints of nothing, so that a longer wait costs most of what a run takes.
+ */
+const settleMs = 200
+/** A transaction that has timed out is looked for twice a second, and its markers take a while. */
+const timedOutMsMax = 1000
 /** Within so long after the healing everything must be through. */
 const drainMsMax = 180_000
 /** After these it makes no sense to start again: what was read or written is not what it should be. */
@@ -169,7 +174,7 @@ export class Scene {
     if (supervisor.faults.length > 0 || !isWhole) return
     // Below version 2 a late AddPartitionsToTxn opens a transaction again, which only its timeout ends.
     const { transactionTimeoutMs } = this.#plan.shape
-    if (this.#site.leftovers().length > 0) await supervisor.runtime.sleep(transactionTimeoutMs + settleMs * 2)
+    if (this.#site.leftovers().length > 0) await supervisor.runtime.sleep(transactionTimeoutMs + timedOutMsMax)
     for (const fault of this.#site.leftovers()) supervisor.blame(fault)
   }
 
