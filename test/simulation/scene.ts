@@ -31,6 +31,8 @@ const folder = '/data/checkpoints'
  * meanwhile, with checkpoints of nothing, so that a longer wait costs most of what a run takes.
  */
 const settleMs = 200
+/** With leaders there, replicas have what is appended after 10 at most. */
+const replicatedMs = 50
 /** A transaction that has timed out is looked for twice a second, and its markers take a while. */
 const timedOutMsMax = 1000
 /** Within so long after the healing everything must be through. */
@@ -135,7 +137,7 @@ export class Scene {
     // What the last broker that led had alone is gone by now, so this is the end of the input.
     await runtime.sleep(settleMs)
     this.#play.feed()
-    await runtime.sleep(settleMs)
+    await runtime.sleep(replicatedMs)
     this.#play.ended()
   }
 
