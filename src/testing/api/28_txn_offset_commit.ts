@@ -60,9 +60,10 @@ function commit(
   guard: Exclude<VerificationOutcome, Refusal>
 ): readonly OffsetTopicResponse[] {
   const { groupId, producerId, producerEpoch } = request
-  const refused = commitRefusal(groups, request, true, version)
+  const taken = takeOffsets(broker, request.topics, { isById: version >= firstVersionWithTopicIds })
+  const refused = commitRefusal(groups, request, taken, { isTransactional: true, version })
   if (refused !== 0) return sameForAll(request.topics, refused)
-  const { offsets, topics } = takeOffsets(broker, request.topics, { isById: version >= firstVersionWithTopicIds })
+  const { offsets, topics } = taken
   if (offsets.length === 0) return topics
   const builder = new RecordBatchBuilder({ initialBytes: 128 })
   builder.append(new TextEncoder().encode(groupId), null, [], broker.nowMs())

@@ -6,13 +6,23 @@ import { errorCode } from '../../protocol/index.ts'
 import type { Uuid } from '../../protocol/index.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import { consumerType, type Protocols } from './classic_member.ts'
-import type { ClassicOffer, ConsumerMember } from './consumer_member.ts'
+import { partitionKey, type ClassicOffer, type ConsumerMember } from './consumer_member.ts'
 import { has, noPartitions, partitionSets, topicPartitions, type PartitionSets } from './partition_sets.ts'
 
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
 
 /** OffsetCommit versions from 9 on know member epochs. */
 const firstVersionWithEpochs = 9
+/** TxnOffsetCommit versions from 6 on know the code for a stale one. */
+const firstTransactionalVersionWithEpochs = 6
+
+/** In whose name offsets are committed, and for what. */
+export interface ConsumerCommitter {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly memberEpoch: number
+  readonly partitions: readonly { readonly topicId: Uuid; readonly partition: number }[]
+}
 
 export class ConsumerGroup {
   readonly type = 'consumer'
@@ -83,15 +93,23 @@ export class ConsumerGroup {
   }
 
   /** 0, or why offsets may not be committed. */
-  commitError(memberId: string, memberEpoch: number, isTransactional: boolean, version: number): number {
+  commitError(committer: ConsumerCommitter, isTransactional: boolean, version: number): number {
+    const { memberId, groupInstanceId, memberEpoch, partitions } = committer
     if (memberEpoch < 0 && this.members.size === 0) return 0
-    if (isTransactional && memberEpoch < 0 && memberId === '') return 0
+    if (isTransactional && memberEpoch === -1 && memberId === '' && groupInstanceId === null) return 0
     const member = this.members.get(memberId)
     if (member === undefined) return errorCode.UNKNOWN_MEMBER_ID
     const needsEpochs = !isTransactional && member.classic === null
     if (needsEpochs && version < firstVersionWithEpochs) return errorCode.UNSUPPORTED_VERSION
     if (memberEpoch === member.epoch) return 0
-    return isTransactional ? errorCode.ILLEGAL_GENERATION : staleCode(member)
+    // What it has had since an earlier epoch it may commit under that, too.
+    const mayCommit = partitions.every(({ topicId, partition }) => {
+      const since = member.since.get(partitionKey(topicId, partition))
+      return since !== undefined && memberEpoch >= since
+    })
+    if (memberEpoch < member.epoch && mayCommit) return 0
+    const isTold = !isTransactional || version >= firstTransactionalVersionWithEpochs
+    return isTold ? staleCode(member) : errorCode.ILLEGAL_GENERATION
   }
 
   /** 0, or why offsets may not be read. */
@@ -108,6 +126,7 @@ export class ConsumerGroup {
       ...member,
       assigned: topicPartitions(member.assigned),
       revoking: topicPartitions(member.revoking),
+      since: [...member.since],
       classic: member.classic === null ? null : storedOffer(member.classic)
     }))
     const targets = [...this.targets].map(([memberId, target]) => ({ memberId, target: topicPartitions(target) }))
@@ -120,8 +139,8 @@ export class ConsumerGroup {
     const { members, targets, ...rest } = json as StoredConsumerGroup
     const group = Object.assign(new ConsumerGroup(rest.groupId, rest.emptySinceMs), rest)
     for (const member of members) {
-      const { assigned, revoking, classic } = member
-      const sets = { assigned: partitionSets(assigned), revoking: partitionSets(revoking) }
+      const { assigned, revoking, since, classic } = member
+      const sets = { assigned: partitionSets(assigned), revoking: partitionSets(revoking), since: new Map(since) }
       group.members.set(member.id, { ...member, ...sets, classic: classic === null ? null : readOffer(classic) })
     }
     for (const { memberId, target } of targets) group.targets.set(memberId, partitionSets(target))
@@ -155,9 +174,10 @@ interface StoredConsumerGroup {
   readonly targetEpoch: number
   readonly topicsSeen: string
   readonly emptySinceMs: number
-  readonly members: readonly (Omit<ConsumerMember, 'assigned' | 'revoking' | 'classic'> & {
+  readonly members: readonly (Omit<ConsumerMember, 'assigned' | 'revoking' | 'since' | 'classic'> & {
     readonly assigned: StoredSets
     readonly revoking: StoredSets
+    readonly since: readonly (readonly [string, number])[]
     readonly classic: ReturnType<typeof storedOffer> | null
   })[]
   readonly targets: readonly { readonly memberId: string; readonly target: StoredSets }[]

@@ -37,6 +37,8 @@ export interface ConsumerMember {
   readonly assigned: PartitionSets
   /** To be given up; not for others until the member no longer reports them. */
   readonly revoking: PartitionSets
+  /** The epochs at which it was given what it has and what it gives up, by `partitionKey`. KIP-1251. */
+  readonly since: ReadonlyMap<string, number>
   /** Null for a member of the consumer protocol. */
   readonly classic: ClassicOffer | null
 }
@@ -57,8 +59,22 @@ export function newConsumerMember(id: string): ConsumerMember {
     state: 'stable',
     assigned: noPartitions,
     revoking: noPartitions,
+    since: new Map(),
     classic: null
   }
+}
+
+export function partitionKey(topicId: Uuid, partition: number): string {
+  return `${topicId}/${partition}`
+}
+
+/** The same epoch for all partitions. */
+export function sinceEpoch(sets: PartitionSets, epoch: number): Map<string, number> {
+  return new Map(keysOf(sets).map((key) => [key, epoch]))
+}
+
+function keysOf(sets: PartitionSets): string[] {
+  return [...sets].flatMap(([topicId, partitions]) => partitions.map((partition) => partitionKey(topicId, partition)))
 }
 
 export interface ReconcileInput {
@@ -88,10 +104,18 @@ function next(member: ConsumerMember, epoch: number, input: ReconcileInput): Con
   const free = filterSets(wanted, (topicId, partition) => !isHeld(topicId, partition))
   const waits = sizeOf(free) < sizeOf(wanted)
   if (revoking.size > 0 && ownsAny(owned, revoking)) {
-    return { ...moved(member, epoch), state: 'unrevoked', assigned: kept, revoking }
+    const since = sinceOf(member, union(kept, revoking), epoch)
+    return { ...moved(member, epoch), state: 'unrevoked', assigned: kept, revoking, since }
   }
   const state = waits ? 'unreleased' : 'stable'
-  return { ...moved(member, targetEpoch), state, assigned: union(kept, free), revoking: noPartitions }
+  const assigned = union(kept, free)
+  const since = sinceOf(member, assigned, targetEpoch)
+  return { ...moved(member, targetEpoch), state, assigned, revoking: noPartitions, since }
+}
+
+/** What it has already it has since then, and what is new since `epoch`. */
+function sinceOf({ since }: ConsumerMember, sets: PartitionSets, epoch: number): Map<string, number> {
+  return new Map(keysOf(sets).map((key) => [key, since.get(key) ?? epoch]))
 }
 
 function moved(member: ConsumerMember, epoch: number): ConsumerMember {

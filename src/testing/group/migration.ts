@@ -14,7 +14,7 @@ import { Refusal } from '../log/refusal.ts'
 import { ClassicGroup } from './classic_group.ts'
 import { ClassicMember, consumerType } from './classic_member.ts'
 import { ConsumerGroup } from './consumer_group.ts'
-import { newConsumerMember, type ConsumerMember } from './consumer_member.ts'
+import { newConsumerMember, sinceEpoch, type ConsumerMember } from './consumer_member.ts'
 import { noPartitions, partitionSets, type PartitionSets } from './partition_sets.ts'
 import type { GroupPorts } from './ports.ts'
 
@@ -84,6 +84,7 @@ function takenOver(member: ClassicMember, group: ClassicGroup, ports: GroupPorts
     const assignment = assignmentOf(member)
     if ((assignment?.userData?.length ?? 0) > 0) return 'an unsupported custom assignor is in use'
     const { value: subscription } = decodeVersioned(ConsumerProtocolSubscription, member.metadata(protocolName))
+    const assigned = assignment === undefined ? noPartitions : partitionsByName(assignment.assignedPartitions, ports)
     return {
       ...newConsumerMember(member.id),
       ...member.client,
@@ -93,7 +94,8 @@ function takenOver(member: ClassicMember, group: ClassicGroup, ports: GroupPorts
       topicNames: subscription.topics.toSorted(),
       epoch: generationId,
       previousEpoch: generationId,
-      assigned: assignment === undefined ? noPartitions : partitionsByName(assignment.assignedPartitions, ports),
+      assigned,
+      since: sinceEpoch(assigned, generationId),
       classic: { sessionTimeoutMs: member.sessionTimeoutMs, protocols: member.protocols }
     }
   } catch (error) {

@@ -35,6 +35,8 @@ export function sameForAll(topics: readonly OffsetTopicRequest[], code: number):
 
 export interface TakenOffsets {
   readonly offsets: readonly CommittedOffset[]
+  /** Where they belong. */
+  readonly partitions: readonly { readonly topicId: Uuid; readonly partition: number }[]
   readonly topics: readonly OffsetTopicResponse[]
 }
 
@@ -52,6 +54,7 @@ export function takeOffsets(
 ): TakenOffsets {
   const { cluster } = broker
   const offsets: CommittedOffset[] = []
+  const places: { topicId: Uuid; partition: number }[] = []
   const metadataMax = cluster.settings.number('offset.metadata.max.bytes')
   const nowMs = broker.nowMs()
   const expiresAtMs = retentionMs < 0n ? undefined : nowMs + Number(retentionMs)
@@ -65,11 +68,12 @@ export function takeOffsets(
       if (metadata.length > metadataMax) return errorCode.OFFSET_METADATA_TOO_LARGE
       const where = { topic: topic.name, partition: partitionIndex }
       const value = { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata }
+      places.push({ topicId: topic.id, partition: partitionIndex })
       offsets.push({ ...where, ...value, committedAtMs: nowMs, expiresAtMs })
       return 0
     })
     const results = partitions.map(({ partitionIndex }, i) => ({ partitionIndex, errorCode: codes[i] ?? 0 }))
     return { name, topicId, partitions: results }
   })
-  return { offsets, topics: answers }
+  return { offsets, partitions: places, topics: answers }
 }

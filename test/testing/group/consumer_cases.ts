@@ -1,5 +1,6 @@
 // Scripts about groups of the consumer protocol. KIP-848.
 import type { EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
+import { beginTransaction } from './offset_cases.ts'
 import { offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
 
 type Heartbeat = EncodableRequestOf<'ConsumerGroupHeartbeat'>
@@ -119,6 +120,42 @@ export const consumerCases: readonly GroupCase[] = [
       stage.note('old epoch, owns more', await beat(stage, groupId, first, [topic, [0, 1, 2, 3]]))
       stage.note('leaves', await beat(stage, groupId, { memberId: two, memberEpoch: -1 }))
       stage.note('alone again', await beat(stage, groupId, given, [topic, kept]))
+    }
+  },
+  {
+    name: 'offsets under an earlier epoch of a member',
+    async play(stage) {
+      const topic = await knownTopic(stage, 4)
+      const groupId = stage.name('g')
+      await stage.untilCoordinated(groupId)
+      const first = await stage.ask('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
+      const second = await stage.ask('ConsumerGroupHeartbeat', joiningConsumer(groupId, two, topic))
+      const asked = await beat(stage, groupId, first, [topic, [0, 1, 2, 3]])
+      const kept = asked.assignment?.topicPartitions[0]?.partitions ?? []
+      const producer = await beginTransaction(stage, 'x')
+      const commit = async (what: string, memberId: string, epoch: number, partitions: readonly number[]) => {
+        const offsets = Object.fromEntries(partitions.map((partition) => [partition, 1n]))
+        const member = { groupId, memberId, generationIdOrMemberEpoch: epoch }
+        const topics = offsetTopics(topic, offsets, stage.topicId(topic))
+        stage.note(what, await stage.ask('OffsetCommit', { ...member, topics }))
+        for (const version of [5, 6]) {
+          const answer = await stage.ask('TxnOffsetCommit', { ...producer, ...member, topics }, version)
+          stage.note(`${what}, in a transaction, version ${version}`, answer)
+        }
+      }
+      await commit('must give up', one, first.memberEpoch, [0, 1, 2, 3])
+      await commit('before it was given them', one, first.memberEpoch - 1, [0])
+      const given = await beat(stage, groupId, first, [topic, kept])
+      stage.note('epochs', [first.memberEpoch, second.memberEpoch, given.memberEpoch])
+      await beat(stage, groupId, second)
+      await commit('has kept it', one, first.memberEpoch, kept)
+      await commit('has given one up', one, first.memberEpoch, [0, 1, 2, 3])
+      await commit('an earlier epoch than that', one, first.memberEpoch - 1, kept)
+      await commit('a later epoch', one, given.memberEpoch + 1, kept)
+      await commit('was given it later', two, first.memberEpoch, [3])
+      await commit('no epoch', two, -1, [3])
+      const fetched = { groupId, memberId: one, memberEpoch: first.memberEpoch, topics: null }
+      await stage.tell('OffsetFetch', { groupId: '', topics: [], groups: [fetched] })
     }
   },
   {

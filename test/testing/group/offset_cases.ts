@@ -1,7 +1,7 @@
 // Scripts about offsets of groups without members, transactional ones included.
 import { fetchOffsets, offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
 
-async function beginTransaction(stage: Stage, part: string) {
+export async function beginTransaction(stage: Stage, part: string) {
   const transactionalId = stage.name(part)
   await stage.untilCoordinated(transactionalId, 1)
   for (;;) {
