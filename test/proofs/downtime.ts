@@ -98,18 +98,28 @@ interface LeftPrepared {
   readonly handle: PreparedTransaction
 }
 
+/** On a machine with other work no record may have come between two barriers; then there is nothing to prepare. */
+const emptyMax = 10
+
 /** Kills or pauses a process when a checkpoint is durable and not committed, and tells what it has left. */
 async function leavePrepared(site: Site, action: FaultOrder['action'], hit: number): Promise<LeftPrepared> {
-  const order: FaultOrder = { point: 'checkpoint.durable', hit, phase: 'run', action }
-  const pipeline = startThere(site, { order })
-  await pipeline.untilEvent('fault')
-  if (action === 'kill') await pipeline.untilGone()
-  const checkpoint = await site.newestCheckpoint()
-  const handle = checkpoint === undefined ? undefined : pendingKafkaTransactions(checkpoint).at(-1)
-  if (checkpoint === undefined || handle === undefined) throw new Error('nothing is prepared')
-  const { previousCheckpointId } = checkpoint
-  if (previousCheckpointId === undefined) throw new Error('there is no checkpoint before')
-  return { checkpoint: { ...checkpoint, previousCheckpointId }, handle }
+  for (let empty = 0; empty < emptyMax; empty++) {
+    const order: FaultOrder = { point: 'checkpoint.durable', hit, phase: 'run', action }
+    const pipeline = startThere(site, { order })
+    await pipeline.untilEvent('fault')
+    if (action === 'kill') await pipeline.untilGone()
+    const checkpoint = await site.newestCheckpoint()
+    if (checkpoint === undefined) throw new Error('there is no checkpoint')
+    const handle = pendingKafkaTransactions(checkpoint).at(-1)
+    const { previousCheckpointId } = checkpoint
+    if (previousCheckpointId === undefined) throw new Error('there is no checkpoint before')
+    if (handle !== undefined) return { checkpoint: { ...checkpoint, previousCheckpointId }, handle }
+    if (action === 'pause') {
+      pipeline.signal('SIGKILL')
+      await pipeline.untilGone()
+    }
+  }
+  throw new Error(`nothing was prepared ${emptyMax} times`)
 }
 
 /** Waits until the broker has written its abort markers, and answers how many records they have ended. */
