@@ -15,6 +15,7 @@ const sourceFolders = [
   'test/fuzz',
   'test/programs',
   'test/proofs',
+  'test/simulation',
   'test/protocol',
   'test/proxy'
 ]
