@@ -335,7 +335,14 @@ function setChecksum(view: DataView, batch: Uint8Array): void {
 }
 
 function bytesSize(bytes: Uint8Array | null): number {
+  if (typeof bytes === 'string') throw textGiven(bytes)
   return bytes === null ? 1 : lengthSize(bytes.length) + bytes.length
+}
+
+// An array takes the letters of a text as numbers, which they are not: all of them would be written as zeros.
+function textGiven(text: string): ProtocolError {
+  const message = `Keys, values and headers' values are bytes or null, not a text of ${text.length} letters`
+  return new ProtocolError('INVALID_VALUE', `${message}; encode it, such as by new TextEncoder().encode(text)`)
 }
 
 function headersSize(headers: readonly RecordHeader[]): number {

@@ -174,6 +174,17 @@ describe('what the producer passes in', () => {
     expect(record.value).toEqual(text('before'))
     expect(record.headers).toEqual([['h', text('before')]])
   })
+
+  test.each(['key', 'value', 'header'])('is refused where it is text, which would be written as zeros: %s', (part) => {
+    const builder = new RecordBatchBuilder()
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a program without types may pass
+    const given = (name: string): Uint8Array => (name === part ? ('abc' as unknown as Uint8Array) : text('abc'))
+    const refusal = expect.objectContaining({ code: 'INVALID_VALUE', message: expect.stringContaining('3 letters') })
+    const headers: RecordHeader[] = [['h', given('header')]]
+    expect(() => builder.append(given('key'), given('value'), headers, time)).toThrowError(refusal)
+    builder.append(text('k'), text('v'), [], time)
+    expect(RecordBatch.parse(builder.finishPlain()).recordCount).toBe(1)
+  })
 })
 
 describe('a producer state that does not fit', () => {
