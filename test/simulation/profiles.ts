@@ -221,17 +221,27 @@ const lateZombie: Draw = (chance) => ({
   },
   action: {
     do: 'pause',
-    forMs: Math.round(chance.within(130, 260)),
-    successorMs: Math.round(chance.exponential(10)),
-    also: { do: 'pauseLedger', forMs: Math.round(chance.within(180, 400)) }
+    forMs: Math.round(chance.within(140, 300)),
+    successorMs: Math.round(chance.exponential(10))
   }
 })
 
-/** The successor waits meanwhile: it has read the folder, and asks the ledgers when the zombie has committed. */
-const pauseWhereLoaded: Draw = (chance) => ({
-  when: { at: 'point', name: 'recovery.loaded', hit: 2 },
-  action: { do: 'pause', forMs: Math.round(chance.within(100, 300)), successorMs: undefined }
-})
+/**
+ * The successor has read the folder, and asks the ledgers when the zombie has committed; their coordinator, which it knows,
+ * has been replaced meanwhile, and has just woken up.
+ */
+const pauseWhereLoaded: Draw = (chance) => {
+  const ledgerMs = Math.round(chance.within(160, 320))
+  return {
+    when: { at: 'point', name: 'recovery.loaded', hit: 2 },
+    action: {
+      do: 'pause',
+      forMs: ledgerMs + Math.round(chance.within(-30, 60)),
+      successorMs: undefined,
+      also: { do: 'pauseLedger', forMs: ledgerMs }
+    }
+  }
+}
 
 const folder: Draw = (chance) => ({
   when: anyPlace(chance),
