@@ -20,8 +20,9 @@ const lastingCodes: ReadonlySet<string> = new Set([
   'RECORD_TOO_LARGE'
 ])
 
-/** Kafka's error codes PRODUCER_FENCED and MESSAGE_TOO_LARGE. */
-const producerFenced = 90
+/** Kafka's error codes PRODUCER_FENCED, and INVALID_PRODUCER_EPOCH, as leaders of partitions call the same. */
+const fencedCodes: ReadonlySet<number | undefined> = new Set([90, 47])
+/** Kafka's error code MESSAGE_TOO_LARGE. */
 const messageTooLarge = 10
 
 export function failureOf(thrown: unknown): Failure {
@@ -33,7 +34,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 function kafkaFailure(error: KafkaError): Failure {
-  if (error.code === 'PRODUCER_FENCED' || error.kafkaCode === producerFenced) {
+  if (error.code === 'PRODUCER_FENCED' || fencedCodes.has(error.kafkaCode)) {
     // A broker that ends a transaction by its timeout fences its producer too, below transaction version 2 with the same
     // code. Recovery knows: it stops where another run has taken over.
     const what = 'Another run has taken over a transactional id of this job, or a transaction has waited too long.'

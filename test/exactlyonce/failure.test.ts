@@ -9,6 +9,14 @@ test('a fenced producer is no reason to stop: its transaction may only have wait
   expect(failure).toMatchObject({ isFatal: false, error: { code: 'JOB_FENCED', fatal: false } })
 })
 
+test('a leader that knows a later epoch tells the same as a coordinator that fences', () => {
+  const refused = new KafkaError('BROKER_ERROR', 'A batch of 2 records', { kafkaCode: 47 })
+  const givenUp = new KafkaError('TRANSACTION_ABORTABLE', 'cannot be committed', { kafkaCode: 47, cause: refused })
+  for (const error of [refused, givenUp]) {
+    expect(failureOf(error)).toMatchObject({ isFatal: false, error: { code: 'JOB_FENCED', fatal: false } })
+  }
+})
+
 test('a record that is too large is not tried again', () => {
   const tooLarge = new KafkaError('RECORD_TOO_LARGE', 'A record takes 5000074 bytes.')
   const refused = new KafkaError('BROKER_ERROR', 'A batch of 1 records', { kafkaCode: 10 })
