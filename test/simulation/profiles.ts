@@ -113,6 +113,21 @@ const disk: Draw = (chance, shape) => ({
   }
 })
 
+/** While a checkpoint is published; it is not durable then. */
+const diskWherePublished: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['checkpoint.preCommitted', 'store.torn', 'store.written']),
+    hit: chance.between(1, 8)
+  },
+  action: {
+    do: 'disk',
+    call: chance.pick(['create', 'write', 'sync', 'link', 'syncFolder']),
+    fault: chance.pick(['ENOSPC', 'EIO']),
+    forMs: wait(chance)
+  }
+})
+
 const stop: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'stop' } })
 
 function plainShape(chance: Chance): Shape {
@@ -412,6 +427,18 @@ const profiles: Readonly<Record<string, Profile>> = {
       [3, folder],
       [2, kill],
       [0.5, frame]
+    ]
+  },
+  /** The disk fails while checkpoints are published, and the process dies. */
+  disk: {
+    shape: () => ({}),
+    always: [diskWherePublished],
+    faultsMax: 4,
+    faults: [
+      [3, kill],
+      [1, killWhereSealed],
+      [1, diskWherePublished],
+      [1, disk]
     ]
   },
   /** Somebody deletes the groups that hold the witnesses, or they expire while the job is down. */

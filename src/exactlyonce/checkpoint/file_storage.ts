@@ -75,6 +75,12 @@ class FileBlobs implements Blobs {
     return ioOf(`list ${this.#folder}`, () => this.#runtime.files.list(this.#folder))
   }
 
+  async listDurable(): Promise<readonly string[]> {
+    const names = await this.list()
+    await ioOf(`flush ${this.#folder}`, () => this.#runtime.files.syncFolder(this.#folder))
+    return names
+  }
+
   read(name: string): Promise<Uint8Array | 'tooLarge' | undefined> {
     const path = join(this.#folder, name)
     return ioOf(`read ${path}`, async () => {

@@ -32,6 +32,10 @@ class MemoryBlobs implements Blobs {
     return Promise.resolve([...this.#blobs.keys()])
   }
 
+  listDurable(): Promise<readonly string[]> {
+    return this.list()
+  }
+
   read(name: string): Promise<Uint8Array | undefined> {
     return Promise.resolve(this.#blobs.get(name))
   }

@@ -27,6 +27,11 @@ import type {
 
 export interface Blobs {
   list(): Promise<readonly string[]>
+  /**
+   * The same, of names that outlive a power cut: whoever gave a file its name may have died, or met an error, before the
+   * name was flushed.
+   */
+  listDurable(): Promise<readonly string[]>
   /** Undefined where there is none of that name (any more); `tooLarge` where it cannot be one of ours. */
   read(name: string): Promise<Uint8Array | 'tooLarge' | undefined>
   /** Durable when it resolves. `beforePublish` is called when all bytes are safe and only the name is missing. */
@@ -163,12 +168,7 @@ export class BlobCheckpointStore implements CheckpointStore {
   }
 
   async #names(): Promise<Names> {
-    const names = await this.#blobs.list()
-    const checkpoints = names.map(parseCheckpointName).filter((name) => name !== undefined)
-    return {
-      checkpoints: checkpoints.toSorted(byCheckpointId),
-      runs: names.map(parseRunName).filter((name) => name !== undefined)
-    }
+    return namesIn(await this.#blobs.list())
   }
 
   async #origins(runs: readonly RunName[]): Promise<ReadonlyMap<number, Origin>> {
@@ -183,7 +183,8 @@ export class BlobCheckpointStore implements CheckpointStore {
 
   /** Undefined where something vanished on the way. */
   async #loadOnce(): Promise<StoreContents | undefined> {
-    const { checkpoints: names, runs } = await this.#names()
+    // What is found here is acted on at once: its transactions are committed.
+    const { checkpoints: names, runs } = namesIn(await this.#blobs.listDurable())
     const origins = await this.#origins(runs)
     if (origins.size < runs.length) return undefined
     const checkpoints: Checkpoint[] = []
@@ -278,4 +279,12 @@ function incarnationMaxOf(runs: readonly RunName[], names: readonly CheckpointNa
 
 function nameOf({ checkpointId, incarnation, runId }: Checkpoint): string {
   return checkpointNameOf(checkpointId, incarnation, runId)
+}
+
+function namesIn(names: readonly string[]): Names {
+  const checkpoints = names.map(parseCheckpointName).filter((name) => name !== undefined)
+  return {
+    checkpoints: checkpoints.toSorted(byCheckpointId),
+    runs: names.map(parseRunName).filter((name) => name !== undefined)
+  }
 }
