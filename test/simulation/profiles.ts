@@ -207,6 +207,26 @@ const skipMarkers: Draw = (chance) => ({
   action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: chance.between(1, 3) }
 })
 
+/** With records in a transaction that nobody has sealed. */
+const killWhereOpen: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['checkpoint.beforeBarrier', 'checkpoint.barrierPassed', 'transaction.flush']),
+    hit: chance.between(2, 8)
+  },
+  action: { do: 'kill', power: chance.is(0.2), downMs: wait(chance) }
+})
+
+/** While a run ends what the one before has left open. */
+const skipWhereFenced: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['recovery.loaded', 'recovery.settled']),
+    hit: chance.pick([2, 2, 3])
+  },
+  action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: chance.between(1, 3) }
+})
+
 const start: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'start' } })
 
 /** One that wakes when another one has taken over. */
@@ -401,7 +421,9 @@ const profiles: Readonly<Record<string, Profile>> = {
     shape: (chance) => ({ partitions: chance.between(2, 3), healMs: 900 }),
     faultsMax: 5,
     faults: [
-      [3, skipMarkers],
+      [2, skipMarkers],
+      [2, skipWhereFenced],
+      [2, killWhereOpen],
       [2, killWhereSealed],
       [1, kill],
       [0.5, failWhereSealed]
