@@ -19,6 +19,7 @@ export default defineConfig({
     ]
   },
   test: {
+    // One more than the processors that CI has: suites wait for brokers more than they compute.
     maxWorkers: 3,
     reporters: ['default', './test/not_run_reporter.ts'],
     projects: [

@@ -20,10 +20,8 @@ const lastingCodes: ReadonlySet<string> = new Set([
   'RECORD_TOO_LARGE'
 ])
 
-/** Kafka's error codes PRODUCER_FENCED, and INVALID_PRODUCER_EPOCH, as leaders of partitions call the same. */
-const fencedCodes: ReadonlySet<number | undefined> = new Set([90, 47])
-/** Kafka's error code MESSAGE_TOO_LARGE. */
-const messageTooLarge = 10
+/** A coordinator fences by the first of these, the leader of a partition by the second. */
+const fencedNames: ReadonlySet<string | undefined> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH'])
 
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof JobError) return { error: thrown, isFatal: thrown.fatal }
@@ -34,7 +32,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 function kafkaFailure(error: KafkaError): Failure {
-  if (error.code === 'PRODUCER_FENCED' || fencedCodes.has(error.kafkaCode)) {
+  if (error.code === 'PRODUCER_FENCED' || fencedNames.has(error.kafkaName)) {
     // A broker that ends a transaction by its timeout fences its producer too, below transaction version 2 with the same
     // code. Recovery knows: it stops where another run has taken over.
     const what = 'Another run has taken over a transactional id of this job, or a transaction has waited too long.'
@@ -48,8 +46,8 @@ function kafkaFailure(error: KafkaError): Failure {
   return { error: new JobError('JOB_FAILED', error.message, { fatal: isFatal, cause: error }), isFatal }
 }
 
-function isLasting({ code, kafkaCode }: KafkaError): boolean {
-  return lastingCodes.has(code) || kafkaCode === messageTooLarge
+function isLasting({ code, kafkaName }: KafkaError): boolean {
+  return lastingCodes.has(code) || kafkaName === 'MESSAGE_TOO_LARGE'
 }
 
 // A transaction is given up because of one record, which the next run would meet again.

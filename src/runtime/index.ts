@@ -8,7 +8,7 @@ export type { HashName } from './node_hash.ts'
 export { nodeRuntime } from './node_runtime.ts'
 export type { NodeRuntimeOptions } from './node_runtime.ts'
 export { runTurns } from './node_turns.ts'
-export { gunzipNow, gzipNow, gzipStoredNow } from './node_zlib.ts'
+export { gunzipNow, gzipNow } from './node_zlib.ts'
 export { DeadlineError, deferred, handled, raceAbort, withDeadline } from './promises.ts'
 export type { Deferred } from './promises.ts'
 export type {

@@ -14,33 +14,6 @@ export function gzipNow(bytes: Uint8Array, level: number): Uint8Array {
   return zlib.gzipSync(bytes, { level, windowBits: 9, memLevel: 1, chunkSize: 4096 })
 }
 
-/**
- * A gzip stream that holds the bytes as they are (RFC 1951, 3.2.4; RFC 1952): what gzip makes of content that does not get
- * smaller, at a small part of the cost.
- */
-export function gzipStoredNow(bytes: Uint8Array): Uint8Array {
-  const blocks = Math.max(1, Math.ceil(bytes.length / storedBytesMax))
-  const stream = new Uint8Array(storedHead.length + 5 * blocks + bytes.length + 8)
-  const view = new DataView(stream.buffer)
-  stream.set(storedHead)
-  let at = storedHead.length
-  for (let i = 0; i < blocks; i++) {
-    const block = bytes.subarray(i * storedBytesMax, (i + 1) * storedBytesMax)
-    view.setUint8(at, i === blocks - 1 ? 1 : 0)
-    view.setUint16(at + 1, block.length, true)
-    view.setUint16(at + 3, block.length ^ 0xffff, true)
-    stream.set(block, at + 5)
-    at += 5 + block.length
-  }
-  view.setUint32(at, zlib.crc32(bytes), true)
-  view.setUint32(at + 4, bytes.length, true)
-  return stream
-}
-
-/** Magic, deflate, no flags, no time, no hint, an unknown system. */
-const storedHead: readonly number[] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]
-const storedBytesMax = 0xffff
-
 /** Larger pieces than zlib's 16 KiB, so that an output consists of few of them. */
 export const zlibChunkBytes = 128 * 1024
 

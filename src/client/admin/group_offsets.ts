@@ -5,7 +5,7 @@ import { errorCode } from '../../protocol/index.ts'
 import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { coordinatorRequest, coordinatorVersion } from '../coordinator_request.ts'
-import { integer, value } from '../options.ts'
+import { integer, string, value } from '../options.ts'
 import { keyOfPartition, partitionRules, partitionsByTopic } from './partitions.ts'
 
 /** The last version with topic names; later ones have ids, and a group's positions may outlive a topic. */
@@ -142,14 +142,18 @@ export interface OffsetToCommit extends TopicPartition {
   readonly metadata?: string | null | undefined
 }
 
+const textOrNull = value(
+  'a string or null',
+  (given): given is string | null => typeof given === 'string' || given === null,
+  { optional: true }
+)
+
 /** What an OffsetToCommit may be. */
 export const offsetRules = {
   ...partitionRules,
   offset: value('a bigint of at least 0', (given): given is bigint => typeof given === 'bigint' && given >= 0n),
   leaderEpoch: integer({ min: -1, optional: true }),
-  metadata: value('a string or null', (given): given is string | null => typeof given === 'string' || given === null, {
-    optional: true
-  })
+  metadata: textOrNull
 }
 
 /** Who commits. The broker fences old members only by these three; without them nobody is fenced. */
@@ -158,6 +162,13 @@ export interface GroupMember {
   /** Of a classic group, or the member epoch of a consumer group (KIP-848). */
   readonly generationId: number
   readonly groupInstanceId?: string | null | undefined
+}
+
+/** What a GroupMember may be. */
+export const memberRules = {
+  memberId: string({ lengthMin: 0 }),
+  generationId: integer({ min: -1 }),
+  groupInstanceId: textOrNull
 }
 
 export interface CommitGroupOffsetsOptions {

@@ -1,20 +1,11 @@
 // What calls of a transaction may be given, so that a misspelled option is refused before anything is sent. Owns the
 // tables of sendOffsets and of the calls that end a transaction.
-import { offsetRules } from '../admin/group_offsets.ts'
+import { memberRules, offsetRules } from '../admin/group_offsets.ts'
 import { callRules } from '../call.ts'
-import { boolean, checkOptions, integer, list, options, string, value } from '../options.ts'
+import { boolean, checkOptions, integer, list, options, string } from '../options.ts'
 
 const settleRules = { ...callRules, mayInitProducerId: boolean({ optional: true }) }
 const proveRules = { ...settleRules, proofDeadlineMs: integer({ min: 1, optional: true }) }
-const memberRules = {
-  memberId: string({ lengthMin: 0 }),
-  generationId: integer({ min: -1 }),
-  groupInstanceId: value(
-    'a string or null',
-    (given): given is string | null => typeof given === 'string' || given === null,
-    { optional: true }
-  )
-}
 const offsetsRules = {
   groupId: string({ lengthMin: 0 }),
   offsets: list(options(offsetRules)),

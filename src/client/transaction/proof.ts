@@ -42,17 +42,17 @@ export async function prove(
     // Asked first: a marker that a leader has, but not yet its followers, can still be lost with it. A coordinator that is
     // complete has had every marker acknowledged, save those that it left out. Before that nobody else is asked:
     // whatever they say, it is no proof yet.
-    const isCompleting = await isBeingCompleted(cluster, target, clock)
-    if (isCompleting && runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
-    const { witness } = target
-    const hanging = isCompleting ? [] : await openPartitions(cluster, target, clock)
-    const isWitnessOpen = !isCompleting && witness !== null && (await isPending(cluster, target, witness, clock))
-    if (hanging.length === 0 && !isWitnessOpen && !isCompleting) return { kind: 'proven' }
-    if (isLastLook && !isCompleting) {
-      if (isWitnessOpen && target.witness !== null) {
-        hanging.push(await hangingWitness(cluster, target, target.witness, clock))
+    if (await isBeingCompleted(cluster, target, clock)) {
+      if (runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
+    } else {
+      const hanging = await openPartitions(cluster, target, clock)
+      const { witness } = target
+      const pending = witness !== null && (await isPending(cluster, target, witness, clock)) ? witness : undefined
+      if (hanging.length === 0 && pending === undefined) return { kind: 'proven' }
+      if (isLastLook) {
+        if (pending !== undefined) hanging.push(await hangingWitness(cluster, target, pending, clock))
+        return { kind: 'hanging', partitions: hanging }
       }
-      return { kind: 'hanging', partitions: hanging }
     }
     const leftMs = (isLastLook ? endMs : giveUpMs) - runtime.monotonicMs()
     await runtime.sleep(Math.min(backoffMs, Math.max(0, leftMs)), limits.signal)

@@ -1,7 +1,7 @@
 // Owns the Runtime of a simulated process: the whole contract of src/runtime, over virtual time, chance from the seed, the
 // simulated network and disk. Every call is a place where the process may die, pause or fail; whoever watches decides.
 
-import { gunzipNow, gzipNow, gzipStoredNow, onAbort } from '../../runtime/index.ts'
+import { gunzipNow, gzipNow, onAbort } from '../../runtime/index.ts'
 import type { FileHandle, Files, ProcessIdentity, ServerRuntime, Timer } from '../../runtime/index.ts'
 import type { Chance } from './chance.ts'
 import type { Disk, OpenFile } from './disk.ts'
@@ -34,7 +34,7 @@ export interface RuntimeParts {
 const fileMs = 0.3
 const slowFileMs = 8
 const otherThreadMs = 0.05
-/** So much of what is packed gets smaller; packing is dear, and both must be gone through. */
+/** So much of what is packed gets smaller, the rest is held as it is; packing is dear, and both must be gone through. */
 const smallerShare = 0.25
 
 export function virtualRuntime(parts: RuntimeParts): ServerRuntime {
@@ -67,7 +67,7 @@ export function virtualRuntime(parts: RuntimeParts): ServerRuntime {
     process: process.identity,
     isAlive: (identity) => later(parts, () => parts.isAlive(identity), fileMs),
     gunzip: (bytes, bytesMax) => later(parts, () => gunzipNow(bytes, bytesMax), otherThreadMs),
-    gzip: (bytes, level) => later(parts, () => packed(chance, bytes, level), otherThreadMs),
+    gzip: (bytes, level) => later(parts, () => gzipNow(bytes, chance.is(smallerShare) ? level : 0), otherThreadMs),
     faultPoint(name) {
       process.calls++
       const wait = parts.watcher()?.passes(process, name)
@@ -96,10 +96,6 @@ function sleep(
         reject(signal.reason)
       })
   })
-}
-
-function packed(chance: Chance, bytes: Uint8Array, level: number): Uint8Array {
-  return chance.is(smallerShare) ? gzipNow(bytes, level) : gzipStoredNow(bytes)
 }
 
 /** Does something on another thread: it takes a while, and its result is an event. */

@@ -76,23 +76,17 @@ async function committedBeside(bootstrap: string, idNumber: number) {
   await first.write('a')
   const chosen = await first.preCommit(0)
   await first.participant.commit(0)
-  await leavePending(bootstrap, kafka, topic, `${topic}.0.${idNumber}`)
+  const left = await leavePending(bootstrap, kafka, topic, `${topic}.0.${idNumber}`)
   await first.close()
-  return { kafka, topic, chosen }
+  return { kafka, topic, chosen, left }
 }
 
 describeBrokers('a witness that is pending without a transaction', () => {
   test('is ended by recovery, as are records, before anything is written', async () => {
     await using broker = await startBroker({ transactionVersion: 1, config })
     const { bootstrap } = broker
-    const kafka = openKafka(bootstrap)
-    const topic = await newTopic(kafka, 'pending')
-    const first = await new SinkHarness([sinkOf(kafka, topic, topic)]).start()
-    await first.write('a')
-    const chosen = await first.preCommit(0)
-    await first.participant.commit(0)
-    await leaveRecord(bootstrap, topic, await leavePending(bootstrap, kafka, topic, `${topic}.0.1`))
-    await first.close()
+    const { kafka, topic, chosen, left } = await committedBeside(bootstrap, 1)
+    await leaveRecord(bootstrap, topic, left)
 
     const second = new SinkHarness([sinkOf(kafka, topic, topic)])
     await second.participant.fence([chosen])
