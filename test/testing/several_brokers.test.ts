@@ -321,6 +321,26 @@ describe('coordinators', () => {
     expect((await find(before, 'readers')).nodeId).not.toBe(old)
   })
 
+  test('that do not know yet that they lead again have what a transaction commits to their groups', async () => {
+    await using kafka = await start({ config: { 'broker.session.timeout.ms': '60000' } })
+    await using client = new Kafka({ brokers: kafka.addresses })
+    await client.admin().createTopics([{ topic: 'read', partitionCount: 1 }])
+    const [old, other] = [1, 2]
+    kafka.moveLeader('read', 0, other)
+    kafka.moveCoordinator('transaction', 'id', other)
+    kafka.moveCoordinator('group', 'readers', old)
+    const transaction = client.transactionalProducer({ transactionalId: 'id' }).beginTransaction()
+    await transaction.sendOffsets({ groupId: 'readers', offsets: [{ topic: 'read', partition: 0, offset: 5n }] })
+    using site = await open(kafka, old)
+    kafka.pause(old)
+    kafka.moveCoordinator('group', 'readers', other)
+    kafka.moveCoordinator('group', 'readers', old)
+    kafka.resume(old)
+    await transaction.commit()
+    await expect.poll(() => positionOf(site, 'readers', 'read')).toBe(5n)
+    expect(kafka.group('readers')).toMatchObject({ offsets: [{ offset: 5n }], pendingOffsets: [] })
+  })
+
   test('follow the leaders of the internal topics', async () => {
     await using kafka = await start()
     using site = await open(kafka, 1)
