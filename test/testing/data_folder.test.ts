@@ -70,6 +70,30 @@ describe('a data folder', () => {
     await expect.poll(() => second.log('payments', 0).lastStableOffset).toBe(2n)
   })
 
+  test('keeps a classic group, which rebalances where groups may not be as large any more', async () => {
+    const config = { 'group.initial.rebalance.delay.ms': '50' }
+    const first = await EmbeddedKafka.start({ dataFolder, config })
+    const member = { groupId: 'g', memberId: '', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 30_000 }
+    const offer = { ...member, protocolType: 'consumer', protocols: [{ name: 'range', metadata: new Uint8Array(0) }] }
+    using one = await Site.open(first.bootstrap)
+    using two = await Site.open(first.bootstrap)
+    await one.wire.request('FindCoordinator', 4, { keyType: 0, coordinatorKeys: ['g'] })
+    const joining = [one, two].map((site, i) => {
+      return site.wire.request('JoinGroup', 5, { ...offer, groupInstanceId: `i-${i}` })
+    })
+    for (const [i, { generationId, memberId }] of (await Promise.all(joining)).entries()) {
+      const sync = { groupId: 'g', generationId, memberId, assignments: [] }
+      void [one, two][i]!.wire.request('SyncGroup', 3, sync).catch(() => {})
+    }
+    await expect.poll(() => first.group('g')?.state).toBe('Stable')
+    await first.close()
+    const again = await EmbeddedKafka.start({ dataFolder, config })
+    expect(again.group('g')).toMatchObject({ state: 'Stable', members: { length: 2 } })
+    await again.close()
+    await using smaller = await EmbeddedKafka.start({ dataFolder, config: { ...config, 'group.max.size': '1' } })
+    expect(smaller.group('g')).toMatchObject({ state: 'PreparingRebalance', members: { length: 2 } })
+  })
+
   test('spreads leaders again over several brokers', async () => {
     const first = await EmbeddedKafka.start({ dataFolder, brokers: 3 })
     using site = await Site.open(first.bootstrap.split(',')[0]!)

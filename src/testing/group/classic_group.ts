@@ -118,6 +118,17 @@ export class ClassicGroup {
     return false
   }
 
+  /** Whether there is room for whoever joins, in groups of that size. Who has joined again counts in a rebalance, not who was here. */
+  accepts(memberId: string, sizeMax: number): boolean {
+    if (this.state === 'Empty' || this.state === 'Dead') return true
+    const member = this.members.get(memberId)
+    if (this.state !== 'PreparingRebalance') return member !== undefined || this.members.size < sizeMax
+    if (member?.awaitingJoin !== undefined) return true
+    let joinedCount = 0
+    for (const { awaitingJoin } of this.members.values()) if (awaitingJoin !== undefined) joinedCount++
+    return joinedCount < sizeMax
+  }
+
   /** Whether a member with this offer can be in the group together with the others. */
   supports(protocolType: string, protocols: Protocols): boolean {
     if (this.members.size === 0) return protocolType !== '' && protocols.length > 0

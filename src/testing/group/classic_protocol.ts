@@ -38,6 +38,7 @@ export class ClassicProtocol {
     client: ClientInfo
   ): JoinResponse | Promise<JoinResponse> {
     const { memberId, groupInstanceId, protocolType, protocols } = request
+    if (!group.accepts(memberId, this.#sizeMax)) return this.#turnAway(group, memberId)
     if (group.state === 'Dead') return joinRefused(memberId, errorCode.COORDINATOR_NOT_AVAILABLE)
     if (!group.supports(protocolType, protocols)) {
       return joinRefused(memberId, errorCode.INCONSISTENT_GROUP_PROTOCOL)
@@ -51,6 +52,18 @@ export class ClassicProtocol {
     // Within the first rebalance the delay decides, and not that all who are here have joined.
     if (group.generationId !== 0) this.#completeIfAllJoined(group)
     return answer
+  }
+
+  get #sizeMax(): number {
+    return this.#ports.setting('group.max.size')
+  }
+
+  /** A member that comes back when the group is full already is none any more. Those who wait go on waiting, as in Kafka. */
+  #turnAway(group: ClassicGroup, memberId: string): JoinResponse {
+    this.#forgetPending(group, memberId)
+    const member = group.members.get(memberId)
+    if (member !== undefined) group.remove(member)
+    return joinRefused('', errorCode.GROUP_MAX_SIZE_REACHED)
   }
 
   #joinNew(
@@ -176,9 +189,13 @@ export class ClassicProtocol {
     return codes
   }
 
-  /** Goes on where the last coordinator was: every member must be heard of within its session timeout. */
+  /**
+   * Goes on where the last coordinator was: every member must be heard of within its session timeout. A group that is
+   * larger than groups may be by now rebalances, and turns away who comes last.
+   */
   resume(group: ClassicGroup): void {
     for (const member of group.members.values()) this.#beat(group, member)
+    if (group.members.size > this.#sizeMax) this.#rebalance(group)
   }
 
   /** Begins with a group that was one of the consumer protocol. */

@@ -4,6 +4,7 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
+import type { Refusal } from '../log/refusal.ts'
 import type { ClientInfo } from './classic_member.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
 import { newConsumerMember, staticLeaveEpoch, type ConsumerMember } from './consumer_member.ts'
@@ -17,6 +18,10 @@ export function heartbeatRefused(code: number, message: string | null): Heartbea
   return { throttleTimeMs: 0, errorCode: code, errorMessage: message, memberEpoch: 0, heartbeatIntervalMs: 0 }
 }
 
+export function refusedBy({ errorCode: code, message }: Refusal): HeartbeatResponse {
+  return heartbeatRefused(code, message)
+}
+
 const rejoin = 'The member must abandon all its partitions and rejoin.'
 
 export class ConsumerProtocol {
@@ -28,6 +33,7 @@ export class ConsumerProtocol {
 
   heartbeat(group: ConsumerGroup, request: HeartbeatRequest, client: ClientInfo): HeartbeatResponse {
     if (request.memberEpoch < 0) return this.#leave(group, request)
+    if (this.#steps.isFull(group, request.memberId, request.instanceId)) return refusedBy(this.#steps.fullRefusal())
     const before = this.#memberOf(group, request)
     if ('errorCode' in before) return before
     const updated = withRequest(before, request, client)

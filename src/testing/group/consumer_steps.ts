@@ -3,7 +3,9 @@
 // Not here: what requests must say, and how they are answered. KIP-848.
 // Source: org.apache.kafka.coordinator.group.GroupMetadataManager, its consumer part.
 
+import { errorCode } from '../../protocol/index.ts'
 import type { Uuid } from '../../protocol/index.ts'
+import { Refusal } from '../log/refusal.ts'
 import { wholePattern } from '../re2.ts'
 import { assignors, type AssignableMember } from './assignors.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
@@ -38,6 +40,20 @@ export class ConsumerSteps {
   adopt(group: ConsumerGroup): void {
     group.topicsSeen = this.#topicsSeen(group)
     for (const member of group.members.values()) this.beat(group, member)
+  }
+
+  /** Whether there is no room for whoever comes: neither a member nor a static one that comes back under another id. */
+  isFull(group: ConsumerGroup, memberId: string, instanceId: string | null): boolean {
+    if (group.members.has(memberId) || group.members.size < this.#sizeMax) return false
+    return instanceId === null || group.staticMember(instanceId) === undefined
+  }
+
+  fullRefusal(): Refusal {
+    return new Refusal(errorCode.GROUP_MAX_SIZE_REACHED, `The group has ${this.#sizeMax} members, which is the most.`)
+  }
+
+  get #sizeMax(): number {
+    return this.ports.setting('group.consumer.max.size')
   }
 
   forget(group: ConsumerGroup): void {

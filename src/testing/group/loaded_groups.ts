@@ -96,8 +96,8 @@ export class LoadedGroups {
     return group
   }
 
-  /** As `classicGroup`, for the consumer protocol: members of a classic group are taken along. Offsets stay. */
-  consumerGroup(groupId: string): ConsumerGroup | Refusal {
+  /** As `classicGroup`, for a member of the consumer protocol: those of a classic group are taken along. Offsets stay. */
+  consumerGroup(groupId: string, memberId: string, instanceId: string | null): ConsumerGroup | Refusal {
     const known = this.find(groupId)
     if (known?.type === 'consumer') return known
     const group =
@@ -105,6 +105,7 @@ export class LoadedGroups {
         ? new ConsumerGroup(groupId, this.#ports.nowMs())
         : upgradedGroup(known, this.#ports)
     if (group instanceof Refusal) return group
+    if (this.#steps.isFull(group, memberId, instanceId)) return this.#steps.fullRefusal()
     if (known !== undefined) {
       answerAll(known, errorCode.REBALANCE_IN_PROGRESS)
       this.#dropClassic(known)
@@ -118,7 +119,7 @@ export class LoadedGroups {
   #downgradeIfLeft(group: ConsumerGroup, leaving: readonly ConsumerMember[]): boolean {
     const staying = [...group.members.values()].filter((member) => !leaving.includes(member))
     if (staying.length === 0 || staying.some(({ classic }) => classic === null)) return false
-    if (!mayDowngrade(this.#ports)) return false
+    if (!mayDowngrade(staying.length, this.#ports)) return false
     this.#downgrade(group, { leaving, generationId: group.epoch }, true)
     return true
   }

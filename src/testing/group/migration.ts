@@ -20,17 +20,18 @@ import type { GroupPorts } from './ports.ts'
 
 const policySetting = 'group.consumer.migration.policy'
 
-export function mayUpgrade(ports: GroupPorts): boolean {
-  return ['bidirectional', 'upgrade'].includes(ports.text(policySetting))
+function isAllowed(way: 'upgrade' | 'downgrade', ports: GroupPorts): boolean {
+  return ['bidirectional', way].includes(ports.text(policySetting))
 }
 
-export function mayDowngrade(ports: GroupPorts): boolean {
-  return ['bidirectional', 'downgrade'].includes(ports.text(policySetting))
+/** Whether a group with so many members may become a classic one. */
+export function mayDowngrade(memberCount: number, ports: GroupPorts): boolean {
+  return isAllowed('downgrade', ports) && memberCount <= ports.setting('group.max.size')
 }
 
 /** Whether members of the classic protocol may join a group of the consumer protocol. */
 export function mayMix(ports: GroupPorts): boolean {
-  return mayUpgrade(ports) || mayDowngrade(ports)
+  return isAllowed('upgrade', ports) || isAllowed('downgrade', ports)
 }
 
 /** Partitions that members of the classic protocol name by topic, in the topics that there are. */
@@ -59,8 +60,9 @@ export function encodedAssignment(sets: PartitionSets, subscription: Uint8Array,
 
 /** A classic group as one of the consumer protocol, with the assignment that its members have; or why it stays. */
 export function upgradedGroup(group: ClassicGroup, ports: GroupPorts): ConsumerGroup | Refusal {
-  if (!mayUpgrade(ports)) return stays(group, 'online upgrade is disabled')
+  if (!isAllowed('upgrade', ports)) return stays(group, 'online upgrade is disabled')
   if (group.protocolType !== consumerType) return stays(group, 'the group does not use the consumer embedded protocol')
+  if (group.members.size > ports.setting('group.consumer.max.size')) return stays(group, 'it has too many members')
   const upgraded = new ConsumerGroup(group.groupId, ports.nowMs())
   upgraded.epoch = group.generationId
   upgraded.targetEpoch = group.generationId

@@ -33,6 +33,7 @@ export class MixedProtocol {
   join(group: ConsumerGroup, request: JoinRequest, version: number, client: ClientInfo): JoinResponse {
     const { memberId: asked, groupInstanceId, protocolType, protocols, sessionTimeoutMs } = request
     if (!mayMix(this.#steps.ports)) return joinRefused('', errorCode.INCONSISTENT_GROUP_PROTOCOL)
+    if (this.#steps.isFull(group, asked, groupInstanceId)) return joinRefused('', errorCode.GROUP_MAX_SIZE_REACHED)
     const memberId = asked === '' ? this.#steps.ports.newUuid() : asked
     if (!group.supports(protocolType, protocols)) return joinRefused('', errorCode.INCONSISTENT_GROUP_PROTOCOL)
     if (asked === '' && groupInstanceId === null && version >= firstVersionWithIds) {
@@ -71,7 +72,11 @@ export class MixedProtocol {
 
   /** Whether the member is the only one that does not use the classic protocol, and the group may go back to it. */
   #isLastOther(group: ConsumerGroup, { classic }: ConsumerMember): boolean {
-    return classic === null && group.classicCount === group.members.size - 1 && mayDowngrade(this.#steps.ports)
+    return (
+      classic === null &&
+      group.classicCount === group.members.size - 1 &&
+      mayDowngrade(group.members.size, this.#steps.ports)
+    )
   }
 
   #memberOf(group: ConsumerGroup, known: ConsumerMember | undefined, memberId: string): ConsumerMember {

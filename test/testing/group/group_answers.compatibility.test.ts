@@ -4,15 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../../broker/broker.ts'
 import type { TestBroker } from '../../broker/broker.ts'
 import { describeBrokers } from '../../broker/real_kafka.ts'
-import {
-  answersFile,
-  groupCases,
-  groupSettings,
-  play,
-  policyCases,
-  policySettings,
-  recordedAnswers
-} from './play_group_cases.ts'
+import { answersFile, casesBySettings, groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
 import type { GroupCase } from './group_cases.ts'
 
 const isRecording = process.env['RECORD_ANSWERS'] === '1'
@@ -36,8 +28,8 @@ describeBrokers('a real Kafka answers as it was recorded about', () => {
 
   test.each(groupCases)('$name', (one) => check(broker.bootstrap, one))
 
-  test.each(policyCases)('$name', async (one) => {
-    await using strict = await startBroker({ config: policySettings(one.policy) })
+  test.each(casesBySettings)('$name', async (one) => {
+    await using strict = await startBroker({ config: one.settings })
     await check(strict.bootstrap, one)
   })
 })

@@ -1,7 +1,7 @@
 // The embedded Kafka answers requests about groups and offsets as a real one did.
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { groupCases, groupSettings, play, policyCases, policySettings, recordedAnswers } from './play_group_cases.ts'
+import { casesBySettings, groupCases, groupSettings, play, recordedAnswers } from './play_group_cases.ts'
 
 const recorded = recordedAnswers()
 
@@ -16,8 +16,8 @@ describe('the embedded Kafka answers as a real one about', () => {
     expect(await play(kafka.bootstrap, one)).toEqual(recorded[one.name])
   })
 
-  test.each(policyCases)('$name', async (one) => {
-    await using strict = await EmbeddedKafka.start({ config: policySettings(one.policy) })
+  test.each(casesBySettings)('$name', async (one) => {
+    await using strict = await EmbeddedKafka.start({ config: one.settings })
     expect(await play(strict.bootstrap, one)).toEqual(recorded[one.name])
   })
 })

@@ -22,7 +22,7 @@ interface Classic {
   readonly more?: Partial<JoinGroup>
 }
 
-function joiningClassic(
+export function joiningClassic(
   groupId: string,
   memberId: string,
   { topic, owned = [], version = 1, more }: Classic
@@ -34,17 +34,26 @@ function joiningClassic(
   return { groupId, memberId, ...times, protocolType: 'consumer', protocols, ...more }
 }
 
-function assignment(topic: string, partitions: readonly number[], userData: Uint8Array | null = null): Uint8Array {
+export function assignment(
+  topic: string,
+  partitions: readonly number[],
+  userData: Uint8Array | null = null
+): Uint8Array {
   const assignedPartitions = [{ topic, partitions }]
   return encodeVersioned(ConsumerProtocolAssignment, 1, { assignedPartitions, userData })
 }
 
-function syncing(groupId: string, { generationId, memberId }: Joined): EncodableRequestOf<'SyncGroup'> {
+export function syncing(groupId: string, { generationId, memberId }: Joined): EncodableRequestOf<'SyncGroup'> {
   return { groupId, generationId, memberId, protocolType: 'consumer', protocolName: 'range', assignments: [] }
 }
 
 /** A member alone in a classic group, with what it gives itself. */
-async function stableClassic(stage: Stage, groupId: string, classic: Classic, given: Uint8Array): Promise<Joined> {
+export async function stableClassic(
+  stage: Stage,
+  groupId: string,
+  classic: Classic,
+  given: Uint8Array
+): Promise<Joined> {
   const isStatic = classic.more?.groupInstanceId !== undefined
   const { memberId } = isStatic ? { memberId: '' } : await stage.ask('JoinGroup', joiningClassic(groupId, '', classic))
   const joined = await stage.ask('JoinGroup', joiningClassic(groupId, memberId, classic))
@@ -62,7 +71,7 @@ async function tellSync(stage: Stage, groupId: string, joined: Joined, more: obj
   return decoded?.value.assignedPartitions.flatMap(({ partitions }) => partitions) ?? []
 }
 
-function beating(groupId: string, { generationId, memberId }: Joined) {
+export function beating(groupId: string, { generationId, memberId }: Joined) {
   return { groupId, generationId, memberId }
 }
 
@@ -87,7 +96,7 @@ async function describe(stage: Stage, groupId: string, plainly = (answer: unknow
   stage.note('DescribeGroups', plain)
 }
 
-async function prepare(stage: Stage, partitions: number): Promise<{ groupId: string; topic: string }> {
+export async function prepare(stage: Stage, partitions: number): Promise<{ groupId: string; topic: string }> {
   const topic = await knownTopic(stage, partitions)
   const groupId = stage.name('g')
   await stage.untilCoordinated(groupId)

@@ -5,6 +5,7 @@ import { classicCases } from './classic_cases.ts'
 import { consumerCases } from './consumer_cases.ts'
 import { migrationCases, policyCase } from './migration_cases.ts'
 import { senselessCases } from './senseless_cases.ts'
+import { sizeCases } from './size_cases.ts'
 import { offsetCases, transactionalOffsetCases } from './offset_cases.ts'
 
 export const groupCases: readonly GroupCase[] = [
@@ -28,16 +29,17 @@ export const groupSettings: Readonly<Record<string, string>> = {
   'group.consumer.assignor.offload.enable': 'false'
 }
 
-/** How groups may change between the protocols is something that a broker begins with. */
-export const policyCases = (['bidirectional', 'upgrade', 'downgrade', 'disabled'] as const).map((policy) => ({
-  ...policyCase,
-  name: `${policyCase.name}: ${policy}`,
-  policy
-}))
+const policies = ['bidirectional', 'upgrade', 'downgrade', 'disabled']
 
-export function policySettings(policy: string): Readonly<Record<string, string>> {
-  return { ...groupSettings, 'group.consumer.migration.policy': policy }
-}
+/** What a broker begins with: how groups may change between the protocols, and how large they may be. */
+export const casesBySettings = [
+  ...policies.map((policy) => ({
+    ...policyCase,
+    name: `${policyCase.name}: ${policy}`,
+    settings: { ...groupSettings, 'group.consumer.migration.policy': policy }
+  })),
+  ...sizeCases.map((one) => ({ ...one, settings: { ...groupSettings, ...one.settings } }))
+]
 
 export const answersFile = new URL('group_answers.json', import.meta.url)
 
