@@ -21,6 +21,9 @@ export interface NodeRuntimeOptions {
   readonly optionalPackages?: boolean
 }
 
+/** That of the time when this module was loaded: a turn of the event loop is no time, which tests may hold still. */
+const defer = setImmediate
+
 /** Node fires timers with a longer delay at once. */
 const delayMsMax = 0x7fffffff
 
@@ -36,7 +39,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): ServerRuntime {
     monotonicMs: () => performance.now(),
     setTimer,
     defer(fire) {
-      setImmediate(fire)
+      defer(fire)
     },
     sleep,
     random: () => Math.random(),

@@ -1,12 +1,12 @@
 // The embedded Kafka as tests hold it: starts brokers in this process, tells where they listen, and lets tests break
 // them. Owns the life of all its brokers; closing it leaves no timer and no socket behind.
 
-import { nodeRuntime } from '../runtime/index.ts'
-import type { ServerRuntime } from '../runtime/index.ts'
 import type { ApiName } from '../protocol/index.ts'
+import type { ServerRuntime } from '../runtime/index.ts'
 import { handlers } from './api/registry.ts'
 import { Broker } from './cluster/broker.ts'
 import type { BrokerParts } from './cluster/broker.ts'
+import { ClusterClock } from './cluster/cluster_clock.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { ClusterNode } from './cluster/cluster.ts'
 import { Controls } from './cluster/controls.ts'
@@ -25,81 +25,58 @@ import type { GroupView } from './group/group_view.ts'
 import type { TransactionControls } from './transaction/controls.ts'
 import type { PartitionLog } from './log/partition_log.ts'
 import { Refusal } from './log/refusal.ts'
+import { visibleRecords } from './log/visible_records.ts'
+import type { RecordIsolation, StoredRecord } from './log/visible_records.ts'
 import { Credentials } from './sasl/credentials.ts'
-import type { SaslOptions } from './sasl/credentials.ts'
+import { addressText, checkedStartOptions } from './start_options.ts'
+import type { Address, EmbeddedKafkaOptions, StartOptions } from './start_options.ts'
 
-export interface EmbeddedKafkaOptions {
-  /** How many brokers; their ids are 1, 2, and so on. Default 1. */
-  readonly brokers?: number
-  /** Clock, chance and network. Default: this process's. */
-  readonly runtime?: ServerRuntime
-  /** Where brokers listen. Default 127.0.0.1. */
-  readonly host?: string
-  /** One per broker; 0 or absent for any that is free. */
-  readonly ports?: readonly number[]
-  /** `host:port` per broker that clients are sent to in its stead, as to a proxy. */
-  readonly advertised?: readonly string[]
-  /** The finalized level of `transaction.version`. Default 2, as a new cluster of Kafka 4.4.0 has it. */
-  readonly transactionVersion?: 0 | 1 | 2
-  /**
-   * How long followers take to fetch what a leader has appended; what they do not have is lost when the leader dies.
-   * Default 0: they have it at once.
-   */
-  readonly replicationDelayMs?: number
-  /**
-   * A folder in which topics, records, transactions, groups and settings are kept from one run to the next. They are
-   * written when the cluster is closed, and by `save`. Default: nothing is kept.
-   */
-  readonly dataFolder?: string
-  /**
-   * Users, who then have to log in by SASL (SASL_PLAINTEXT) before anything else is answered. Default: everybody may do
-   * everything.
-   */
-  readonly sasl?: SaslOptions
-  /** Settings of brokers by Kafka's names. */
-  readonly config?: Readonly<Record<string, string>>
-}
+const stableTimeoutMs = 10_000
+const stablePollMs = 2
 
 /** An in-process Kafka cluster. */
 export class EmbeddedKafka implements AsyncDisposable {
   readonly cluster: Cluster
   readonly #parts: BrokerParts
   readonly #host: string
-  readonly #advertised: readonly string[]
+  readonly #advertised: readonly Address[]
+  readonly #runtime: ServerRuntime
+  readonly #clock: ClusterClock
   readonly #heartbeats: Heartbeats
   readonly #data: DataFolder | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(options: EmbeddedKafkaOptions) {
-    const runtime = options.runtime ?? nodeRuntime()
-    const brokerCount = options.brokers ?? 1
+  private constructor(options: StartOptions) {
+    const { runtime, brokers: brokerCount, host, ports, dataFolder } = options
+    this.#runtime = runtime
+    this.#clock = new ClusterClock(runtime)
     const clusterId = Buffer.from(runtime.randomBytes(16)).toString('base64url')
     const settings = new Settings({ ...settingsFor(brokerCount), ...options.config })
-    const features = new Features({ 'transaction.version': options.transactionVersion ?? 2 })
+    const features = new Features({ 'transaction.version': options.transactionVersion })
     const credentials = new Credentials(options.sasl, (length) => runtime.randomBytes(length))
-    this.cluster = new Cluster({ runtime, clusterId, settings, features, credentials })
-    this.cluster.replication.delayMs = options.replicationDelayMs ?? 0
-    const { dataFolder } = options
-    this.#data = dataFolder === undefined ? undefined : new DataFolder(runtime.files, dataFolder)
+    this.cluster = new Cluster({ runtime: this.#clock.runtime, clusterId, settings, features, credentials })
+    this.cluster.replication.delayMs = options.replicationDelayMs
+    this.#data = dataFolder === undefined ? undefined : new DataFolder(runtime, dataFolder)
     this.#heartbeats = new Heartbeats(this.cluster)
     this.#parts = { cluster: this.cluster, handlers, coordinators, controls: new Controls() }
-    this.#host = options.host ?? '127.0.0.1'
-    this.#advertised = options.advertised ?? []
+    this.#host = host
+    this.#advertised = options.advertised
     for (let i = 0; i < brokerCount; i++) {
-      const port = options.ports?.[i] ?? 0
-      const node = { id: i + 1, rack: null, host: this.#host, port, listenPort: port, broker: undefined }
+      const port = ports[i] ?? 0
+      const node = { id: i + 1, rack: null, host, port, listenPort: port, broker: undefined }
       this.cluster.nodes.set(node.id, { ...node, isFenced: true })
     }
   }
 
   /** Starts a cluster; resolves when all its brokers listen. */
   static async start(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
-    const kafka = new EmbeddedKafka(options)
+    const kafka = new EmbeddedKafka(checkedStartOptions(options))
     try {
-      await kafka.#data?.load(kafka.cluster)
+      await kafka.#data?.open(kafka.cluster)
       await kafka.start()
     } catch (error) {
       await kafka.#end()
+      await kafka.#data?.release()
       throw error
     }
     return kafka
@@ -107,7 +84,7 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** Addresses for clients, as lists of brokers take them. */
   get addresses(): string[] {
-    return [...this.cluster.nodes.values()].map(({ host, port }) => `${host}:${port}`)
+    return [...this.cluster.nodes.values()].map(addressText)
   }
 
   /** Addresses for clients, as `bootstrap.servers` takes them. */
@@ -117,6 +94,7 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** Decides about the next request of an API, or with `keep` about all of them. */
   control<N extends ApiName>(api: N, handler: ControlHandler<N>, options?: ControlOptions): ControlRegistration {
+    if (options?.brokerId !== undefined) this.#node(options.brokerId)
     return this.#parts.controls.add(api, handler, options)
   }
 
@@ -247,8 +225,59 @@ export class EmbeddedKafka implements AsyncDisposable {
     this.cluster.loseRecords(this.#partition(topic, partition), offset)
   }
 
+  /**
+   * The records of a topic, or of one of its partitions, as a reader would see them now: in order within each partition.
+   * Default: only those that are committed.
+   */
+  async records(
+    topic: string,
+    options: { readonly partition?: number; readonly isolationLevel?: RecordIsolation } = {}
+  ): Promise<StoredRecord[]> {
+    const { partition, isolationLevel = 'read_committed' } = options
+    const found = this.cluster.topics.get(topic)
+    if (found === undefined) throw new Error(`There is no topic ${topic}`)
+    const records: StoredRecord[] = []
+    for (const { index, log } of partition === undefined ? found.partitions : [this.#partition(topic, partition)]) {
+      records.push(...(await visibleRecords(log, index, isolationLevel, this.#runtime)))
+    }
+    return records
+  }
+
+  /**
+   * Resolves when a group is stable: all its members have what they are to have. With `memberCount`, only when there are
+   * so many; else one is enough. Rejects after `timeoutMs` (default 10 seconds) with what the group looks like.
+   */
+  async untilStable(
+    groupId: string,
+    options: { readonly memberCount?: number; readonly timeoutMs?: number } = {}
+  ): Promise<GroupView> {
+    const { memberCount, timeoutMs = stableTimeoutMs } = options
+    const startedMs = this.#runtime.monotonicMs()
+    for (;;) {
+      const group = this.group(groupId)
+      const count = group?.members.length ?? 0
+      if (group?.state === 'Stable' && count === (memberCount ?? Math.max(1, count))) return group
+      if (this.#runtime.monotonicMs() - startedMs >= timeoutMs) {
+        const found = group === undefined ? 'is not there' : `is ${group.state} with ${count} members`
+        const wanted = memberCount === undefined ? 'be stable' : `be stable with ${memberCount} members`
+        throw new Error(`The group ${groupId} was to ${wanted} within ${timeoutMs} ms, but ${found}`)
+      }
+      await this.#runtime.sleep(stablePollMs)
+    }
+  }
+
+  /**
+   * Lets time pass for the brokers: their clock goes forward, and what is due by then happens, one after the other, as
+   * sessions that run out and transactions that time out. Clients keep their own clocks. Resolves when it has happened.
+   */
+  advanceTime(ms: number): Promise<void> {
+    if (!(ms >= 0 && ms < Infinity)) throw new Error(`advanceTime takes a number of milliseconds, not ${ms}`)
+    return this.#clock.advance(ms)
+  }
+
   /** Finalizes another `transaction.version` for the running cluster. */
   setTransactionVersion(version: 0 | 1 | 2): void {
+    if (![0, 1, 2].includes(version)) throw new Error(`setTransactionVersion takes 0, 1 or 2, not ${String(version)}`)
     this.cluster.features.setLevel('transaction.version', version)
   }
 
@@ -292,7 +321,11 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   async #closeAll(): Promise<void> {
     await this.#end()
-    await this.#data?.save(this.cluster)
+    try {
+      await this.#data?.save(this.cluster)
+    } finally {
+      await this.#data?.release()
+    }
   }
 
   async #end(): Promise<void> {
@@ -306,8 +339,8 @@ export class EmbeddedKafka implements AsyncDisposable {
     const broker = new Broker(node, this.#parts)
     node.listenPort = await broker.listen({ host: this.#host, port: node.listenPort })
     const advertised = this.#advertised[node.id - 1]
-    node.host = advertised?.slice(0, advertised.lastIndexOf(':')) ?? this.#host
-    node.port = advertised === undefined ? node.listenPort : Number(advertised.slice(advertised.lastIndexOf(':') + 1))
+    node.host = advertised?.host ?? this.#host
+    node.port = advertised?.port ?? node.listenPort
     return broker
   }
 }

@@ -1,7 +1,7 @@
 // The door of the test kit: an in-process Kafka for tests, and a simulation that runs programs under faults by a seed.
 export type { ServerRuntime } from '../runtime/index.ts'
 export { EmbeddedKafka } from './embedded_kafka.ts'
-export type { EmbeddedKafkaOptions } from './embedded_kafka.ts'
+export type { EmbeddedKafkaOptions } from './start_options.ts'
 export type {
   ControlHandler,
   ControlledRequest,
@@ -10,6 +10,7 @@ export type {
   ControlRegistration
 } from './cluster/controls.ts'
 export type { AssignedTopic, GroupView, MemberView, OffsetView, PendingOffsetView } from './group/group_view.ts'
+export type { RecordIsolation, StoredRecord } from './log/visible_records.ts'
 export type { PartitionLog } from './log/partition_log.ts'
 export type { TransactionControls } from './transaction/controls.ts'
 export type { Marker, MarkerControl, MarkerFate, MarkerRule } from './transaction/marker_control.ts'

@@ -95,8 +95,40 @@ describe('a control', () => {
   })
 
   test('concerns one broker, where it says so', async () => {
-    kafka.control('InitProducerId', () => ({ answer: refusal('NOT_COORDINATOR') }), { brokerId: 2 })
-    expect(await askForId()).toBe(0)
+    await using two = await EmbeddedKafka.start({ brokers: 2 })
+    using first = await Site.open(two.addresses[0]!)
+    using second = await Site.open(two.addresses[1]!)
+    two.control('InitProducerId', () => ({ answer: refusal('NOT_COORDINATOR') }), { brokerId: 2 })
+    const request = { transactionalId: null, transactionTimeoutMs: 1_000 }
+    expect((await first.wire.request('InitProducerId', 5, request)).errorCode).toBe(0)
+    expect((await second.wire.request('InitProducerId', 5, request)).errorCode).toBe(errorCode.NOT_COORDINATOR)
+  })
+
+  test('is refused where it could never do anything', () => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what programs without types may give
+    expect(() => kafka.control('produce' as 'Produce', () => ({}))).toThrow('control knows no API produce')
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what programs without types may give
+    expect(() => kafka.control('Produce', undefined as never)).toThrow('control of Produce needs a function')
+    expect(() => kafka.control('Produce', () => ({}), { brokerId: 2 })).toThrow('There is no broker 2: the ids are 1')
+  })
+
+  test.each<[string, () => object]>([
+    ['throws', () => Promise.reject(new Error('the test is wrong'))],
+    ['says what means nothing', () => ({ delay: 5 })],
+    ['answers what cannot be sent', () => ({ answer: { errorCode: 'x' } })]
+  ])('that %s cuts the connection, and is told', async (_, handler) => {
+    const told = new Promise<Error>((resolve) => {
+      const listeners = process.listeners('unhandledRejection')
+      process.removeAllListeners('unhandledRejection')
+      process.once('unhandledRejection', (error) => {
+        for (const listener of listeners) process.on('unhandledRejection', listener)
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all of them are
+        resolve(error as Error)
+      })
+    })
+    kafka.control('InitProducerId', handler)
+    await expect(askForId()).rejects.toThrow()
+    expect((await told).message).toMatch(/the test is wrong|means nothing; known are delayMs|A number is needed/)
   })
 
   test('lets a client show that it repeats what may be lost', async () => {

@@ -111,7 +111,37 @@ describe('a data folder', () => {
     await site.produce(topic, batch())
     await kafka.save()
     await kafka.save()
+    expect(readdirSync(dataFolder)).toEqual(['cluster.lock', 'cluster.snapshot'])
+    await kafka.close()
     expect(readdirSync(dataFolder)).toEqual(['cluster.snapshot'])
+  })
+
+  test('has one cluster at a time, and is free again when that is closed or its process gone', async () => {
+    const first = await EmbeddedKafka.start({ dataFolder })
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow(
+      `in use by an embedded Kafka of process ${process.pid}`
+    )
+    await first.close()
+    await using second = await EmbeddedKafka.start({ dataFolder })
+    const lock = readFileSync(join(dataFolder, 'cluster.lock'), 'utf8')
+    await second.close()
+    for (const left of [lock.replace(String(process.pid), '999999999'), lock.slice(0, 5)]) {
+      writeFileSync(join(dataFolder, 'cluster.lock'), left)
+      await using next = await EmbeddedKafka.start({ dataFolder })
+      expect(next.brokerIds).toEqual([1])
+    }
+    writeFileSync(join(dataFolder, 'cluster.lock'), JSON.stringify({ ...JSON.parse(lock), host: 'elsewhere' }))
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('on elsewhere: close that one first')
+  })
+
+  test('needs as many brokers as its cluster had', async () => {
+    const first = await EmbeddedKafka.start({ dataFolder, brokers: 3 })
+    using site = await Site.open(first.addresses[0]!)
+    await site.topic()
+    await first.close()
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('start it with brokers: 3')
+    await using again = await EmbeddedKafka.start({ dataFolder, brokers: 3 })
+    expect(again.brokerIds).toHaveLength(3)
   })
 
   test('is refused where it is damaged', async () => {

@@ -4,12 +4,12 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { Uuid } from '../../protocol/index.ts'
-import type { ServerRuntime } from '../../runtime/index.ts'
 import { PartitionLog } from '../log/partition_log.ts'
 import { Refusal } from '../log/refusal.ts'
 import type { Credentials } from '../sasl/credentials.ts'
 import { TransactionControls } from '../transaction/controls.ts'
 import type { Broker } from './broker.ts'
+import type { ClusterRuntime } from './cluster_clock.ts'
 import type { Features } from './features.ts'
 import { internalTopics, isInternalName } from './ports.ts'
 import { ProducerIdBlocks } from './producer_ids.ts'
@@ -35,7 +35,7 @@ export interface ClusterNode {
 }
 
 export interface ClusterOptions {
-  readonly runtime: ServerRuntime
+  readonly runtime: ClusterRuntime
   readonly clusterId: string
   readonly settings: Settings
   readonly features: Features
@@ -57,7 +57,7 @@ export interface NewTopic {
 const partitionsMax = 100_000
 
 export class Cluster {
-  readonly runtime: ServerRuntime
+  readonly runtime: ClusterRuntime
   /** Changes only before the first broker starts, when an earlier run is taken up. */
   clusterId: string
   readonly settings: Settings

@@ -1,6 +1,7 @@
 // Owns what tests tell the broker to do with certain requests: wait, answer something else, lose the reply, cut the
 // connection. Without controls a request costs nothing here.
 
+import { apis } from '../../protocol/index.ts'
 import type { ApiName, EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
 
 /** A request that a control decides about. */
@@ -46,6 +47,15 @@ export interface ControlRegistration {
   cancel(): void
 }
 
+const planFields = ['delayMs', 'answer', 'serve', 'replyDelayMs', 'reply']
+
+/** What a handler has decided. Throws where it says something that nobody would do. */
+export function checkedPlan(plan: ControlPlan | undefined): ControlPlan {
+  const unknown = Object.keys(plan ?? {}).find((name) => !planFields.includes(name))
+  if (unknown === undefined) return plan ?? {}
+  throw new Error(`A control answered ${unknown}, which means nothing; known are ${planFields.join(', ')}`)
+}
+
 interface Entry {
   readonly api: ApiName
   readonly handler: Control
@@ -57,6 +67,10 @@ export class Controls {
   #entries: Entry[] = []
 
   add<N extends ApiName>(api: N, handler: ControlHandler<N>, options: ControlOptions = {}): ControlRegistration {
+    // A name that no request has would never be heard of again.
+    if (!Object.hasOwn(apis, api))
+      throw new Error(`control knows no API ${api}: names are those of Kafka, as 'Produce'`)
+    if (typeof handler !== 'function') throw new Error(`control of ${api} needs a function that answers what to do`)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `take` gives a handler requests of its API only
     const any = handler as unknown as Control
     const entry: Entry = { api, handler: any, keep: options.keep ?? false, brokerId: options.brokerId }

@@ -1,5 +1,5 @@
 // Owns the table of settings that the embedded broker knows, with types and defaults of Kafka 4.4.0. Many are only shown:
-// README.md says which of them change anything. A setting that is not here may be given at start, and is ignored.
+// README.md says which of them change anything. setting_names.ts has those that may be given, and are ignored.
 // Source: DescribeConfigs of a broker, org.apache.kafka.storage.internals.log.LogConfig.
 
 /** Kafka's types of settings; `configTypes` has their numbers. */
@@ -143,6 +143,27 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['unclean.leader.election.enable', 'boolean', 'false', 'dynamic'],
   ['unstable.api.versions.enable', 'boolean', 'false', 'fixed']
 ]
+
+/** What Kafka asks of values besides their type, where the brokers here go by them. */
+export const brokerChecks: Readonly<Record<string, Check>> = {
+  'default.replication.factor': atLeast(1),
+  'group.consumer.max.size': atLeast(1),
+  'group.consumer.migration.policy': oneOf('bidirectional', 'upgrade', 'downgrade', 'disabled'),
+  'group.max.size': atLeast(1),
+  'log.cleanup.policy': oneOf('compact', 'delete'),
+  'log.message.timestamp.type': oneOf('CreateTime', 'LogAppendTime'),
+  'message.max.bytes': atLeast(0),
+  'min.insync.replicas': atLeast(1),
+  'num.partitions': atLeast(1),
+  'offsets.retention.minutes': atLeast(1),
+  'offsets.topic.num.partitions': atLeast(1),
+  'offsets.topic.replication.factor': atLeast(1),
+  'transaction.max.timeout.ms': atLeast(1),
+  'transaction.state.log.min.isr': atLeast(1),
+  'transaction.state.log.num.partitions': atLeast(1),
+  'transaction.state.log.replication.factor': atLeast(1),
+  'transactional.id.expiration.ms': atLeast(1)
+}
 
 const topicRows: readonly (readonly [string, SettingKind, string, readonly Synonym[], Check?])[] = [
   ['cleanup.policy', 'list', 'delete', [['log.cleanup.policy', 1]], oneOf('compact', 'delete')],

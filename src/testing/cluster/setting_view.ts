@@ -1,7 +1,8 @@
 // Owns how settings look to administrators: values with their sources and synonyms, and what is wrong with a new value.
 // Source: kafka.server.ConfigHelper, org.apache.kafka.controller.ConfigurationControlManager, ConfigDef. KIP-226.
 
-import { brokerSettings, configTypes, topicSettings } from './setting_table.ts'
+import { isForeignSetting } from './setting_names.ts'
+import { brokerChecks, brokerSettings, configTypes, topicSettings } from './setting_table.ts'
 import type { SettingKind } from './setting_table.ts'
 import type { Settings } from './settings.ts'
 
@@ -77,6 +78,19 @@ export function brokerSettingFault(name: string, value: string): string | undefi
   if (!info.isDynamic) return `Cannot update these configs dynamically: Set(${name})`
   const wrong = kindFault(info.kind, value)
   return wrong === undefined ? undefined : `Invalid value ${value} for configuration ${name}: ${wrong}`
+}
+
+/** What is wrong with a setting that brokers are started with; undefined where nothing is. */
+export function startSettingFault(name: string, value: string): string | undefined {
+  const info = brokerSettings.get(name)
+  if (info !== undefined) {
+    const wrong = kindFault(info.kind, value) ?? brokerChecks[name]?.(value)
+    return wrong === undefined ? undefined : `${name}: ${value} (${wrong})`
+  }
+  if (isForeignSetting(name)) return undefined
+  const [synonym] = topicSettings.get(name)?.synonyms[0] ?? []
+  if (synonym !== undefined) return `${name}, which is a setting of topics; brokers call it ${synonym}`
+  return `${name}, which is no setting of a broker of Kafka 4.4.0`
 }
 
 /** The parts of a setting that is a list. */

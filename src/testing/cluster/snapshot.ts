@@ -85,12 +85,23 @@ export function restoreSnapshot(cluster: Cluster, file: Uint8Array): void {
   for (const [name, level] of Object.entries(stored.features)) cluster.features.setLevel(name, level)
   for (const [name, value] of Object.entries(stored.settings)) cluster.settings.set(name, value)
   cluster.credentials.restore(stored.credentials ?? [])
+  refuseMissingBrokers(cluster, stored)
   let at = 0
   for (const one of stored.topics) {
     const topic = new Topic(one.name, one.id, one.isInternal, new Settings(one.settings, cluster.settings))
     for (const partition of one.partitions) at = restorePartition(cluster, topic, partition, logs, at)
     cluster.adopt(topic)
   }
+}
+
+/** Replicas on brokers that are not there would have no leader, and nobody would know why. */
+function refuseMissingBrokers({ nodes }: Cluster, { topics }: StoredCluster): void {
+  const replicas = topics.flatMap(({ partitions }) => partitions.flatMap((partition) => partition.replicas))
+  const needed = replicas.reduce((most, id) => Math.max(most, id), 0)
+  if (needed <= nodes.size) return
+  throw new Error(
+    `The data folder is of a cluster with ${needed} brokers, not ${nodes.size}: start it with brokers: ${needed}`
+  )
 }
 
 function restorePartition(
