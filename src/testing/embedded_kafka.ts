@@ -31,7 +31,8 @@ import { Credentials } from './sasl/credentials.ts'
 import { addressText, checkedStartOptions } from './start_options.ts'
 import type { Address, EmbeddedKafkaOptions, StartOptions } from './start_options.ts'
 
-const stableTimeoutMs = 10_000
+/** Clients may be slow to hear of a rebalance: those of kafkajs take ten seconds as they come. */
+const stableTimeoutMs = 30_000
 const stablePollMs = 2
 
 /** An in-process Kafka cluster. */
@@ -148,7 +149,7 @@ export class EmbeddedKafka implements AsyncDisposable {
     }
     this.#heartbeats.registered(brokers)
     // Partitions without a leader have one with the next turn.
-    await new Promise<void>((resolve) => this.cluster.runtime.defer(resolve))
+    await this.#turn()
   }
 
   /** Kills, and starts again at once. */
@@ -245,7 +246,7 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /**
    * Resolves when a group is stable: all its members have what they are to have. With `memberCount`, only when there are
-   * so many; else one is enough. Rejects after `timeoutMs` (default 10 seconds) with what the group looks like.
+   * so many; else one is enough. Rejects after `timeoutMs` (default 30 seconds) with what the group looks like.
    */
   async untilStable(
     groupId: string,
@@ -332,6 +333,13 @@ export class EmbeddedKafka implements AsyncDisposable {
     this.#heartbeats.close()
     const brokers = [...this.cluster.nodes.values()].flatMap(({ broker }) => broker ?? [])
     await Promise.all(brokers.map((broker) => broker.die()))
+    // Node tells of sockets for two turns more; whoever looks for open handles would find them.
+    await this.#turn()
+    await this.#turn()
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.cluster.runtime.defer(resolve))
   }
 
   /** Lets a node listen; it leads nothing yet. */
@@ -345,12 +353,13 @@ export class EmbeddedKafka implements AsyncDisposable {
   }
 }
 
-/** What differs by the number of brokers, as one would set it for a test cluster of that size. */
+/** What differs from Kafka's defaults, as one would set it for a test cluster of that size. */
 function settingsFor(brokerCount: number): Record<string, string> {
   const replicas = String(Math.min(brokerCount, 3))
   const inSyncMin = brokerCount < 3 ? '1' : '2'
   return {
     'default.replication.factor': replicas,
+    'group.initial.rebalance.delay.ms': '0',
     'min.insync.replicas': inSyncMin,
     'offsets.topic.replication.factor': replicas,
     'transaction.state.log.replication.factor': replicas,

@@ -146,8 +146,9 @@ describe('closing', () => {
     const topic = await site.topic()
     const waiting = site.fetch(topic, { maxWaitMs: 60_000 })
     await new Promise((resolve) => setTimeout(resolve, 20))
+    const ended = expect(waiting).rejects.toThrow()
     await kafka.close()
-    await expect(waiting).rejects.toThrow()
+    await ended
     await kafka.close()
   })
 

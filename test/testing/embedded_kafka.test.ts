@@ -49,7 +49,7 @@ describe('an embedded Kafka', () => {
     await transaction.prepare()
     await kafka.close()
     await embedded.close()
-    await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'))).toEqual([])
+    expect(process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'))).toEqual([])
   })
 
   test('is up at once', async () => {

@@ -62,7 +62,7 @@ describe('time that passes', () => {
   let kafka: EmbeddedKafka
   let client: Kafka
   beforeEach(async () => {
-    kafka = await EmbeddedKafka.start({ brokers: 3 })
+    kafka = await EmbeddedKafka.start({ brokers: 3, config: { 'group.initial.rebalance.delay.ms': 3000 } })
     client = new Kafka({ brokers: kafka.addresses })
     await client.admin().createTopics([{ topic: 'orders', partitionCount: 1 }])
   })

@@ -92,8 +92,8 @@ const names = `
   transaction.state.log.segment.bytes
 `
 
-/** Not shown by DescribeConfigs, which leaves out what is internal. */
-const internalNames = ['group.consumer.assignor.offload.enable']
+/** Not shown by DescribeConfigs, which leaves out what is internal, and what an authorizer reads. */
+const otherNames = ['allow.everyone.if.no.acl.found', 'group.consumer.assignor.offload.enable', 'super.users']
 
 /** Settings of one listener; any name may follow. */
 const listenerPrefix = 'listener.name.'
@@ -102,6 +102,6 @@ let known: ReadonlySet<string> | undefined
 
 /** Whether a real broker has a setting of that name, which this one has not. */
 export function isForeignSetting(name: string): boolean {
-  known ??= new Set([...names.trim().split(/\s+/), ...internalNames])
+  known ??= new Set([...names.trim().split(/\s+/), ...otherNames])
   return known.has(name) || name.startsWith(listenerPrefix)
 }

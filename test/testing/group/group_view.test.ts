@@ -9,7 +9,7 @@ let kafka: EmbeddedKafka
 let raw: RawCluster
 
 beforeEach(async () => {
-  kafka = await EmbeddedKafka.start({ config: { 'group.initial.rebalance.delay.ms': '0' } })
+  kafka = await EmbeddedKafka.start()
   const nodes = [{ id: 1, address: kafka.bootstrap }]
   raw = new RawCluster({ bootstrap: kafka.bootstrap, nodes, kill: () => kafka.kill(), start: () => kafka.start() })
   await raw.createTopic('orders', 2)
