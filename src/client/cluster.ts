@@ -86,6 +86,12 @@ export interface Cluster {
     names: readonly string[],
     options?: { refresh?: boolean; signal?: AbortSignal }
   ): Promise<Map<string, TopicMetadata>>
+  /**
+   * Metadata of topics with the newest leaders that any broker knows: asks all of them. One that stood still names for a
+   * moment those that it knew, itself among them. Rejects with a KafkaError that can be retried where most of them do not
+   * answer, or do not mean the same topic.
+   */
+  newestTopics(names: readonly string[], signal?: AbortSignal): Promise<Map<string, TopicMetadata>>
   /** All topics, from the cluster. */
   allTopics(signal?: AbortSignal): Promise<readonly TopicMetadata[]>
   /** Cached leader, undefined where unknown; never asks. For hot paths. */

@@ -38,6 +38,9 @@ export interface ClusterSettings extends PoolSettings {
 // Before Kafka 0.11 there is neither this version nor the record format that everything here relies on.
 const metadataVersionMin = 4
 
+/** A broker that stands still is not waited for longer, where the others are asked too, milliseconds. */
+const everybodyMsMax = 500
+
 /** Addresses in a message, at most. */
 const addressesShownMax = 3
 
@@ -137,6 +140,22 @@ export class NetworkCluster implements Cluster {
     return found
   }
 
+  async newestTopics(names: readonly string[], signal?: AbortSignal): Promise<Map<string, TopicMetadata>> {
+    const brokers = await this.brokers(signal)
+    const timeoutMs = Math.min(this.requestTimeoutMs, everybodyMsMax)
+    const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal }
+    const asked = brokers.map(({ nodeId }) => this.#askMetadata([...new Set(names)], { nodeId }, options))
+    const answers = (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    signal?.throwIfAborted()
+    const isAgreed = names.every((name) => new Set(answers.map((one) => one.get(name)?.topic?.topicId)).size <= 1)
+    if (isAgreed && answers.length * 2 > brokers.length) return this.topics(names, options)
+    const what = isAgreed
+      ? `only ${answers.length} of ${brokers.length} brokers answer`
+      : 'brokers mean different topics'
+    const message = `The leaders of ${names.join(', ')} are not known for sure: ${what}.`
+    throw new KafkaError('INVALID_STATE', message, { retriable: true, api: 'Metadata' })
+  }
+
   async allTopics(signal?: AbortSignal): Promise<readonly TopicMetadata[]> {
     const learned = await this.#load('all', signal)
     return [...learned.values()].flatMap(({ topic }) => topic ?? [])
@@ -200,15 +219,14 @@ export class NetworkCluster implements Cluster {
     if (this.#metadata.clusterId === undefined) await this.#load([], signal)
   }
 
-  async #askMetadata(names: readonly string[] | null): Promise<LearnedTopics> {
+  async #askMetadata(
+    names: readonly string[] | null,
+    target: Target = 'any',
+    options: RequestOptions = {}
+  ): Promise<LearnedTopics> {
     const nowMs = this.runtime.monotonicMs()
-    const topics = names === null ? null : names.map((name) => ({ name }))
-    const response = await this.request(
-      'any',
-      'Metadata',
-      { topics, allowAutoTopicCreation: false },
-      { versionMin: metadataVersionMin }
-    )
+    const body = { topics: names === null ? null : names.map((name) => ({ name })), allowAutoTopicCreation: false }
+    const response = await this.request(target, 'Metadata', body, { ...options, versionMin: metadataVersionMin })
     if (response.errorCode !== errorCode.NONE) {
       if (response.errorCode === errorCode.REBOOTSTRAP_REQUIRED) this.#metadata.forgetBrokers()
       throw brokerError(response.errorCode, 'Metadata', { api: 'Metadata', retriable: true })

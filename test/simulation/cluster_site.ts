@@ -122,6 +122,9 @@ export class ClusterSite {
       case 'pauseBroker':
         this.#pauseBroker(this.#brokerId(action.broker), action.forMs)
         return true
+      case 'resumeBrokers':
+        this.#later(action.afterMs, () => this.kafka.resume())
+        return true
       case 'pauseLedger':
         this.#pauseBroker(this.kafka.coordinatorOf('group', ledgers[0]!) ?? 1, action.forMs)
         return true
@@ -255,7 +258,13 @@ export class ClusterSite {
 
   #spoilMarkers(fate: 'skip' | 'hold', forMs: number, nth: number): void {
     let count = 0
-    const rule = this.kafka.cluster.transactions.markers.add(() => (++count % nth === 0 ? fate : undefined))
+    const { cluster } = this.kafka
+    const rule = cluster.transactions.markers.add(({ topic, partition, producerId }) => {
+      if (++count % nth !== 0) return undefined
+      // Kafka leaves out what has no leader: whoever led last will not append what it was still having verified.
+      if (fate === 'skip') cluster.partition(topic, partition)?.log.producers.forgetVerification(producerId)
+      return fate
+    })
     this.#rules.add(rule)
     this.#later(forMs, () => {
       if (this.#rules.delete(rule)) rule[Symbol.dispose]()

@@ -85,6 +85,7 @@ export class Mishaps {
     switch (action.do) {
       case 'kill':
         supervisor.kill(hand, !action.power)
+        if (action.also !== undefined) site.apply(action.also)
         return supervisor.startLater(action.downMs)
       case 'pause':
         world.pause(process)

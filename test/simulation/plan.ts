@@ -10,8 +10,8 @@ export const sourceGroup = 'source'
 /** What goes wrong. Brokers are named by their place in the list of all, or as the one that a frame goes to. */
 export type Action =
   | FrameFate
-  /** With `power`, the whole machine. Somebody starts the program again after `downMs`. */
-  | { readonly do: 'kill'; readonly power: boolean; readonly downMs: number }
+  /** With `power`, the whole machine. Somebody starts the program again after `downMs`. `also` happens at once. */
+  | { readonly do: 'kill'; readonly power: boolean; readonly downMs: number; readonly also?: Action }
   /** Where `successorMs` is given, another process is started so long after the pause. `also` happens at once. */
   | { readonly do: 'pause'; readonly forMs: number; readonly successorMs: number | undefined; readonly also?: Action }
   /** The call throws. */
@@ -21,6 +21,8 @@ export type Action =
   | { readonly do: 'part'; readonly broker: number; readonly forMs: number }
   | { readonly do: 'killBroker'; readonly broker: number; readonly downMs: number }
   | { readonly do: 'pauseBroker'; readonly broker: number; readonly forMs: number }
+  /** Those that stand still go on. */
+  | { readonly do: 'resumeBrokers'; readonly afterMs: number }
   /** Of the broker that coordinates the ledger of the job's first id. */
   | { readonly do: 'pauseLedger'; readonly forMs: number }
   | { readonly do: 'moveLeaders'; readonly broker: number }

@@ -227,6 +227,12 @@ const skipWhereFenced: Draw = (chance) => ({
   action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: chance.between(1, 3) }
 })
 
+/** The third run, mostly. */
+const skipWhereFencedAgain: Draw = (chance) => ({
+  when: { at: 'point', name: 'recovery.loaded', hit: chance.pick([2, 3, 3, 3, 4]) },
+  action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: chance.between(1, 2) }
+})
+
 const start: Draw = (chance, shape) => ({ when: atTime(chance, shape), action: { do: 'start' } })
 
 /** One that wakes when another one has taken over. */
@@ -277,6 +283,36 @@ const pauseWhereLoaded: Draw = (chance) => {
     }
   }
 }
+
+/** A program dies together with a broker's clock; the next one writes at those that lead instead. */
+const pauseWhereKilled: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['checkpoint.beforeBarrier', 'transaction.flush', 'checkpoint.durable']),
+    hit: chance.between(1, 3)
+  },
+  action: {
+    do: 'kill',
+    power: false,
+    downMs: Math.round(chance.within(100, 200)),
+    also: { do: 'pauseBroker', broker: anyBroker(chance), forMs: Math.round(chance.within(400, 2000)) }
+  }
+})
+
+/** With records in a transaction at the new leaders; whoever comes next meets the old ones when they go on. */
+const resumeWhereKilled: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick(['checkpoint.barrierPassed', 'transaction.flush', 'checkpoint.durable']),
+    hit: chance.between(4, 8)
+  },
+  action: {
+    do: 'kill',
+    power: false,
+    downMs: Math.round(chance.within(1, 60)),
+    also: { do: 'resumeBrokers', afterMs: Math.round(chance.within(1, 80)) }
+  }
+})
 
 const folder: Draw = (chance) => ({
   when: anyPlace(chance),
@@ -395,6 +431,26 @@ const profiles: Readonly<Record<string, Profile>> = {
       [1, zombie],
       [1, start],
       [0.5, kill]
+    ]
+  },
+  /** Leaders stand still until others have taken their place, while markers are left out and runs take over. */
+  superseded: {
+    shape: (chance) => ({
+      lock: 'none',
+      healMs: 1200,
+      brokers: 3,
+      partitions: chance.between(2, 3),
+      intervalMs: chance.pick([30, 80]),
+      isRead: chance.is(0.5)
+    }),
+    always: [pauseWhereKilled, resumeWhereKilled, skipWhereFencedAgain],
+    faultsMax: 3,
+    faults: [
+      [2, pauseBroker],
+      [1, resumeWhereKilled],
+      [1, skipMarkers],
+      [1, kill],
+      [0.5, pauseLedger]
     ]
   },
   /** Requests that arrive again, or for the first time, when their sender is long gone. */

@@ -46,6 +46,15 @@ export type AskLeader<P, R> = (
   options: AttemptOptions
 ) => Promise<ReadonlyMap<string, PartitionAnswer<R>>>
 
+/** A call that is answered by leaders. */
+export interface LeaderCallOptions extends CallOptions {
+  /**
+   * Whether only the newest leader that any broker knows will do: one that stood still answers for a moment out of its
+   * old log. For what would be taken for a fact for good.
+   */
+  readonly newest?: boolean
+}
+
 // A topic that was just made is unknown to some brokers for a moment; one that stays unknown longer does not exist.
 const unknownTopicPatienceMs = 5_000
 
@@ -58,7 +67,7 @@ export async function askLeaders<P extends TopicPartition, R>(
   cluster: Cluster,
   what: string,
   partitions: readonly P[],
-  options: CallOptions,
+  options: LeaderCallOptions,
   ask: AskLeader<P, R>
 ): Promise<Map<string, R>> {
   const { runtime } = cluster
@@ -67,7 +76,7 @@ export async function askLeaders<P extends TopicPartition, R>(
   let open: readonly P[] = partitions
   if (open.length === 0) return answers
   return retryCall(cluster, what, options, async (request) => {
-    const asked = await askOnce(cluster, what, open, request, ask)
+    const asked = await askOnce(cluster, what, open, { ...request, newest: options.newest === true }, ask)
     for (const [key, value] of asked.answers) answers.set(key, value)
     open = open.filter(({ topic, partition }) => !answers.has(keyOfPartition(topic, partition)))
     if (asked.failure === undefined) return { done: answers }
@@ -86,6 +95,11 @@ export function unknownTopic(what: string, waitedMs: number): KafkaError {
   })
 }
 
+/** The leader epoch that is known here: by it a broker tells whose knowledge is outdated, its own or ours. KIP-320. */
+export function knownLeaderEpoch(cluster: Cluster, topic: string, partition: number): number {
+  return cluster.cachedLeader(topic, partition)?.leaderEpoch ?? -1
+}
+
 interface Asked<R> {
   readonly answers: ReadonlyMap<string, R>
   /** One of the retriable errors of the partitions without an answer. */
@@ -98,11 +112,13 @@ async function askOnce<P extends TopicPartition, R>(
   cluster: Cluster,
   what: string,
   partitions: readonly P[],
-  options: AttemptOptions,
+  { newest, ...options }: AttemptOptions & { readonly newest: boolean },
   ask: AskLeader<P, R>
 ): Promise<Asked<R>> {
   const names = partitions.map(({ topic }) => topic)
-  const topics = await cluster.topics(names, signalOf(options))
+  const topics = newest
+    ? await cluster.newestTopics(names, options.signal)
+    : await cluster.topics(names, signalOf(options))
   let failure: KafkaError | undefined
   let about = what
   const fail = ({ topic, partition }: TopicPartition, error: KafkaError): void => {

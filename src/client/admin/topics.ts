@@ -7,7 +7,8 @@ import type { AttemptOptions, CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
-import { askLeaders, keyOfPartition, partitionsByTopic } from './partitions.ts'
+import { askLeaders, keyOfPartition, knownLeaderEpoch, partitionsByTopic } from './partitions.ts'
+import type { LeaderCallOptions } from './partitions.ts'
 
 export interface NewTopic {
   readonly topic: string
@@ -204,7 +205,7 @@ const maxTimestampVersionMin = 7
 export function listOffsets(
   cluster: Cluster,
   queries: readonly OffsetQuery[],
-  options: CallOptions & { readonly isolationLevel?: IsolationLevel }
+  options: LeaderCallOptions & { readonly isolationLevel?: IsolationLevel }
 ): Promise<ReadonlyMap<string, ListedOffset>> {
   const isolationLevel = options.isolationLevel === 'read_committed' ? 1 : 0
   const versionMin = queries.some(({ position }) => position === 'maxTimestamp') ? maxTimestampVersionMin : 1
@@ -213,6 +214,7 @@ export function listOffsets(
       name,
       partitions: list.map(({ partition, position }) => ({
         partitionIndex: partition,
+        currentLeaderEpoch: knownLeaderEpoch(cluster, name, partition),
         timestamp: timestampOf(position)
       }))
     }))

@@ -7,7 +7,8 @@ import { retryCall } from '../call.ts'
 import type { AttemptOptions, CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
-import { askLeaders, groupBy, keyOfPartition, partitionsByTopic } from './partitions.ts'
+import { askLeaders, groupBy, keyOfPartition, knownLeaderEpoch, partitionsByTopic } from './partitions.ts'
+import type { LeaderCallOptions } from './partitions.ts'
 
 /** State of a transactional id, as the coordinator names it; a newer broker may have others. */
 export type BrokerTransactionState =
@@ -41,6 +42,8 @@ export interface ListedTransaction {
 }
 
 const durationVersionMin = 1
+/** What ListOffsets calls the end of the log. */
+const endOfLog = -1n
 const patternVersionMin = 2
 
 /** Asks every broker of the cluster: each knows only the transactions that it coordinates. */
@@ -235,24 +238,60 @@ export interface ProducerState {
   readonly currentTxnStartOffset: bigint
 }
 
-/** Producers that the leaders remember, by `topic:partition`. Needs Kafka 2.8. */
+/**
+ * Producers that the leaders remember, by `topic:partition`. Needs Kafka 2.8. Any replica answers, however far behind it
+ * is; with `newest` the leader's answer is made sure of.
+ */
 export function describeProducers(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
-  options: CallOptions
+  options: LeaderCallOptions
 ): Promise<ReadonlyMap<string, readonly ProducerState[]>> {
   return askLeaders(cluster, 'DescribeProducers', partitions, options, async (nodeId, own, request) => {
-    const topics = indexesByTopic(own)
-    const response = await cluster.request({ nodeId }, 'DescribeProducers', { topics }, request)
+    const asking = cluster.request({ nodeId }, 'DescribeProducers', { topics: indexesByTopic(own) }, request)
+    // Answered behind it, on the same connection.
+    const leading = options.newest === true ? leadingCodes(cluster, nodeId, own, request) : noCodes
+    const [response, codes] = await Promise.all([asking, leading])
     return new Map(
       response.topics.flatMap((topic) =>
-        topic.partitions.map(({ partitionIndex, errorCode: code, errorMessage, activeProducers }) => [
-          keyOfPartition(topic.name, partitionIndex),
-          { errorCode: code, errorMessage, value: activeProducers.map(producerState) }
-        ])
+        topic.partitions.map(({ partitionIndex, errorCode: code, errorMessage, activeProducers }) => {
+          const key = keyOfPartition(topic.name, partitionIndex)
+          const value = activeProducers.map(producerState)
+          return [key, { errorCode: code === errorCode.NONE ? (codes.get(key) ?? code) : code, errorMessage, value }]
+        })
       )
     )
   })
+}
+
+const noCodes: ReadonlyMap<string, number> = new Map()
+
+// Whether a broker leads these partitions under the epoch that is known here: only a leader answers ListOffsets.
+async function leadingCodes(
+  cluster: Cluster,
+  nodeId: number,
+  partitions: readonly TopicPartition[],
+  options: AttemptOptions
+): Promise<ReadonlyMap<string, number>> {
+  const topics = partitionsByTopic(partitions).map(([name, list]) => ({
+    name,
+    partitions: list.map(({ partition }) => ({
+      partitionIndex: partition,
+      currentLeaderEpoch: knownLeaderEpoch(cluster, name, partition),
+      timestamp: endOfLog
+    }))
+  }))
+  const response = await cluster.request(
+    { nodeId },
+    'ListOffsets',
+    { replicaId: -1, isolationLevel: 0, topics },
+    options
+  )
+  return new Map(
+    response.topics.flatMap(({ name, partitions: list }) =>
+      list.map(({ partitionIndex, errorCode: code }) => [keyOfPartition(name, partitionIndex), code] as const)
+    )
+  )
 }
 
 type ActiveProducer = ResponseOf<'DescribeProducers'>['topics'][number]['partitions'][number]['activeProducers'][number]

@@ -1,6 +1,6 @@
 // Owns the question that tells whether a position still belongs to the log: where a leader epoch ended, as the leader of
 // the partition knows it. KIP-320. Source: org.apache.kafka.clients.consumer.internals.OffsetsForLeaderEpochUtils.
-import { askLeaders, keyOfPartition, partitionsByTopic } from '../admin/partitions.ts'
+import { askLeaders, keyOfPartition, knownLeaderEpoch, partitionsByTopic } from '../admin/partitions.ts'
 import type { PartitionAnswer } from '../admin/partitions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import type { Position } from './partition_state.ts'
@@ -33,7 +33,8 @@ export function epochEnds(
         topic,
         partitions: group.map(({ partition, epoch }) => ({
           partition,
-          currentLeaderEpoch: leaderEpoch(cluster, topic, partition),
+          // Whoever has a record of an epoch knows of it, whatever an outdated broker has told since.
+          currentLeaderEpoch: Math.max(epoch, knownLeaderEpoch(cluster, topic, partition)),
           leaderEpoch: epoch
         }))
       }))
@@ -58,9 +59,4 @@ const epochsVersionMin = 3
 export async function canAskEpochs(cluster: Cluster): Promise<boolean> {
   const version = await cluster.negotiatedVersion('any', 'OffsetForLeaderEpoch')
   return version !== undefined && version >= epochsVersionMin
-}
-
-// By it the broker tells whose metadata is outdated, its own or ours.
-function leaderEpoch(cluster: Cluster, topic: string, partition: number): number {
-  return cluster.cachedLeader(topic, partition)?.leaderEpoch ?? -1
 }

@@ -61,12 +61,12 @@ export class Recovery {
     state.restartAt(end)
   }
 
-  /** The leader says that the fetch position is not in its log. */
+  /** The leader says that the fetch position is not in its log: true of one that stood still, and of no use. */
   async outOfRange(state: PartitionState): Promise<void> {
     const { generation } = state
     state.moveTo('validating')
-    const start = await this.offsetAt(state, 'earliest', 'read_uncommitted')
-    const end = await this.offsetAt(state, 'latest', 'read_uncommitted')
+    const start = await this.offsetAt(state, 'earliest', 'read_uncommitted', true)
+    const end = await this.offsetAt(state, 'latest', 'read_uncommitted', true)
     if (state.generation !== generation) return
     if (state.position >= start && state.position <= end && state.failures < contradictionsMax) {
       // Another leader answered, or the log grew: its epochs tell whether it is still the same log.
@@ -97,10 +97,12 @@ export class Recovery {
   private async offsetAt(
     state: PartitionState,
     position: 'earliest' | 'latest',
-    isolationLevel: IsolationLevel
+    isolationLevel: IsolationLevel,
+    newest = false
   ): Promise<bigint> {
     const { key, topic, partition } = state
-    const offsets = await listOffsets(this.cluster, [{ topic, partition, position }], { ...this.ask, isolationLevel })
+    const options = { ...this.ask, isolationLevel, newest }
+    const offsets = await listOffsets(this.cluster, [{ topic, partition, position }], options)
     return offsets.get(key)!.offset
   }
 }

@@ -3,7 +3,7 @@
 // of this producer; what several partitions together mean, judge.ts decides. KIP-98.
 import { errorCode, ProtocolError, readControlBatch, splitRecordBatches, zeroUuid } from '../../protocol/index.ts'
 import type { EncodableRequestOf, RecordBatch, ResponseOf } from '../../protocol/index.ts'
-import { askLeaders, keyOfPartition } from '../admin/partitions.ts'
+import { askLeaders, keyOfPartition, knownLeaderEpoch } from '../admin/partitions.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import type { CallLimits } from './coordinator_calls.ts'
@@ -50,10 +50,17 @@ export async function scanPartition(
   const scan = new PartitionScan(producer, firstOffset, where)
   const deadlineMs = cluster.runtime.monotonicMs() + limits.deadlineMs
   let bytesMax = scanBytesFirst
+  // A leader that stood still has the beginning of the log, which is true, and an end of its own.
+  let newest = false
   for (;;) {
     const leftMs = Math.max(1, deadlineMs - cluster.runtime.monotonicMs())
     const target = { topic, topicId: found.topicId, partition: index, fetchOffset: scan.position, bytesMax }
-    const fetched = await fetchRaw(cluster, target, { ...limits, deadlineMs: leftMs })
+    const fetched = await fetchRaw(cluster, target, { ...limits, deadlineMs: leftMs, newest })
+    const isAtEnd = fetched.errorCode === errorCode.OFFSET_OUT_OF_RANGE || scan.position >= fetched.highWatermark
+    if (isAtEnd && !newest) {
+      newest = true
+      continue
+    }
     if (fetched.errorCode === errorCode.OFFSET_OUT_OF_RANGE) {
       return unknown(`offset ${scan.position} of ${where} is not in the log any more`)
     }
@@ -150,18 +157,24 @@ interface RawTarget {
 type RawPartition = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
 
 /** Reads whatever lies there, whether committed or not. An offset outside the log is answered as OFFSET_OUT_OF_RANGE. */
-export async function fetchRaw(cluster: Cluster, target: RawTarget, limits: CallLimits): Promise<RawPartition> {
+export async function fetchRaw(
+  cluster: Cluster,
+  target: RawTarget,
+  limits: CallLimits & { readonly newest?: boolean }
+): Promise<RawPartition> {
   const { topic, partition, topicId } = target
   const key = keyOfPartition(topic, partition)
   const versions = topicId === zeroUuid ? { versionMax: topicIdVersionMin - 1 } : {}
-  const callOptions = { deadlineMs: limits.deadlineMs, ...signalOf(limits) }
+  const callOptions = { deadlineMs: limits.deadlineMs, newest: limits.newest === true, ...signalOf(limits) }
   const answers = await askLeaders(
     cluster,
     'Fetch',
     [{ topic, partition }],
     callOptions,
     async (nodeId, _, options) => {
-      const reply = await cluster.request({ nodeId }, 'Fetch', (version) => fetchBody(target, version), {
+      const leaderEpoch = knownLeaderEpoch(cluster, topic, partition)
+      const body = (version: number) => fetchBody(target, leaderEpoch, version)
+      const reply = await cluster.request({ nodeId }, 'Fetch', body, {
         ...options,
         ...versions
       })
@@ -179,9 +192,9 @@ export async function fetchRaw(cluster: Cluster, target: RawTarget, limits: Call
   return answers.get(key)!
 }
 
-function fetchBody(target: RawTarget, version: number): EncodableRequestOf<'Fetch'> {
+function fetchBody(target: RawTarget, currentLeaderEpoch: number, version: number): EncodableRequestOf<'Fetch'> {
   const { topic, topicId, partition, fetchOffset, bytesMax } = target
-  const partitions = [{ partition, fetchOffset, partitionMaxBytes: bytesMax }]
+  const partitions = [{ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes: bytesMax }]
   const named = version >= topicIdVersionMin ? { topicId } : { topic }
   return { maxWaitMs: 0, minBytes: 0, maxBytes: bytesMax, topics: [{ ...named, partitions }] }
 }

@@ -72,7 +72,7 @@ async function endOf(
   clock: Clock
 ): Promise<bigint> {
   const { deadlineMs, signal } = clock.left()
-  const options = { isolationLevel, deadlineMs, ...(signal === undefined ? {} : { signal }) }
+  const options = { isolationLevel, newest: true, deadlineMs, ...(signal === undefined ? {} : { signal }) }
   const listed = await listOffsets(cluster, [{ ...place, position: 'latest' }], options)
   return listed.get(keyOfPartition(place.topic, place.partition))?.offset ?? 0n
 }

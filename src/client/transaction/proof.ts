@@ -5,16 +5,17 @@ import { errorCode } from '../../protocol/index.ts'
 import { supportsRequireStable } from '../admin/group_offsets.ts'
 import { groupBy, keyOfPartition } from '../admin/partitions.ts'
 import { describeProducers, writeTxnMarkers } from '../admin/transactions.ts'
+import type { ProducerState } from '../admin/transactions.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { scanPartition } from './control_scan.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { describe, describePresent, outdatedMsMax, trustSinceBegun } from './coordinator_view.ts'
+import { describePresent, outdatedMsMax, trustSinceBegun } from './coordinator_view.ts'
 import type { Described } from './coordinator_view.ts'
 import { Clock } from './judge.ts'
 import type { HangingPartition, Proof, Witness } from './prepared.ts'
 import type { ResumeTarget } from './resume_target.ts'
-import { readLedger } from './witness.ts'
+import { readLedger, readSettledLedger } from './witness.ts'
 
 /** Where groups keep their offsets; the witness is a record there. */
 const offsetsTopic = '__consumer_offsets'
@@ -45,12 +46,12 @@ export async function prove(
     if (await isBeingCompleted(cluster, target, clock)) {
       if (runtime.monotonicMs() >= endMs) throw notComplete(target, limits.deadlineMs)
     } else {
-      const hanging = await openPartitions(cluster, target, clock)
+      const hanging = await openPartitions(cluster, target, isLastLook, clock)
       const { witness } = target
       const pending = witness !== null && (await isPending(cluster, target, witness, clock)) ? witness : undefined
       if (hanging.length === 0 && pending === undefined) return { kind: 'proven' }
       if (isLastLook) {
-        if (pending !== undefined) hanging.push(await hangingWitness(cluster, target, pending, clock))
+        if (pending !== undefined) hanging.push(await hangingWitness(cluster, target, pending, isLastLook, clock))
         return { kind: 'hanging', partitions: hanging }
       }
     }
@@ -62,7 +63,10 @@ export async function prove(
 
 /** Whether the coordinator still writes markers for this producer; brokers before Kafka 3.0 do not tell. */
 async function isBeingCompleted(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<boolean> {
-  const described = await describe(cluster, target.transactionalId, clock.left(), [])
+  // Of another client's transaction it is not known which states come after it.
+  const trustIn = (told: Described) => (target.isOwn ? trustSinceBegun(target, told) : 'present')
+  const patience = { ...clock.left(), patienceMs: outdatedMsMax }
+  const described = await describePresent(cluster, target.transactionalId, trustIn, patience, [])
   return (
     typeof described === 'object' && described.producerId === target.producerId && described.state.startsWith('Prepare')
   )
@@ -126,27 +130,45 @@ async function refuseOpen(cluster: Cluster, target: ResumeTarget, limits: CallLi
   })
 }
 
-async function openPartitions(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<HangingPartition[]> {
+async function openPartitions(
+  cluster: Cluster,
+  target: ResumeTarget,
+  isLastLook: boolean,
+  clock: Clock
+): Promise<HangingPartition[]> {
   if (target.partitions.length === 0) return []
   try {
-    return await describeOpen(cluster, target, target.partitions, clock)
+    return await describeOpen(cluster, target, target.partitions, isLastLook, clock)
   } catch (error) {
     if (!(error instanceof KafkaError) || error.code !== 'BROKER_TOO_OLD') throw error
     return scanOpen(cluster, target, clock)
   }
 }
 
+type SearchedPartition = TopicPartition & { readonly firstOffset: string }
+
+// A replica that has not come as far as the transaction has nothing open either, and any replica answers: what it says
+// counts where it remembers the epoch of the transaction, which no earlier one had. Else, and where something is to be
+// called hanging, only the newest leader counts.
 async function describeOpen(
   cluster: Cluster,
   target: ResumeTarget,
-  partitions: readonly (TopicPartition & { readonly firstOffset: string })[],
+  partitions: readonly SearchedPartition[],
+  isLastLook: boolean,
   clock: Clock
 ): Promise<HangingPartition[]> {
   const { deadlineMs, signal } = clock.left()
   const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
-  const producers = await describeProducers(cluster, partitions, options)
+  const isBehind = ({ topic, partition }: SearchedPartition): boolean => {
+    const own = producerIn(producers, topic, partition, target)
+    return isLastLook || !target.isOwn || own === undefined || own.producerEpoch < target.producerEpoch
+  }
+  const producers = isLastLook ? new Map() : await describeProducers(cluster, partitions, options)
+  const behind = partitions.filter(isBehind)
+  const newest = behind.length === 0 ? [] : await describeProducers(cluster, behind, { ...options, newest: true })
+  const known: ProducersByPartition = new Map([...producers, ...newest])
   return partitions.flatMap(({ topic, partition, firstOffset }) => {
-    const own = producers.get(keyOfPartition(topic, partition))?.find((one) => one.producerId === target.producerId)
+    const own = producerIn(known, topic, partition, target)
     if (own === undefined || own.currentTxnStartOffset < 0n) return []
     // A transaction that begins behind the first record of this one is a later one.
     const first = BigInt(firstOffset)
@@ -154,6 +176,17 @@ async function describeOpen(
     const { producerEpoch, coordinatorEpoch, currentTxnStartOffset } = own
     return [{ topic, partition, producerEpoch, coordinatorEpoch, currentTxnStartOffset }]
   })
+}
+
+type ProducersByPartition = ReadonlyMap<string, readonly ProducerState[]>
+
+function producerIn(
+  producers: ProducersByPartition,
+  topic: string,
+  partition: number,
+  { producerId }: ResumeTarget
+): ProducerState | undefined {
+  return producers.get(keyOfPartition(topic, partition))?.find((one) => one.producerId === producerId)
 }
 
 // Brokers before Kafka 2.8 do not tell of producers: the log does.
@@ -179,10 +212,12 @@ async function isPending(cluster: Cluster, target: ResumeTarget, witness: Witnes
   const committed = await readLedger(cluster, { ...place, requireStable: false, ...clock.left() })
   if (committed.kind === 'witness' && committed.randomId !== previousRandomId) return false
   const entry = await readLedger(cluster, { ...place, requireStable: true, ...clock.left() })
+  if (entry.kind === 'unstable') return true
   // A ledger that shows nothing may have been deleted: its log, where the marker belongs, has the transaction still.
-  return (
-    entry.kind === 'unstable' || (entry.kind === 'empty' && (await isOpenInLedgerLog(cluster, target, witness, clock)))
-  )
+  if (entry.kind === 'empty' && (await isOpenInLedgerLog(cluster, target, witness, clock))) return true
+  // Nothing is pending that a coordinator has never heard of: one that stood still tells the same from before.
+  const settled = await readSettledLedger(cluster, witness, { ...clock.left(), unstableMsMax: 0 })
+  return settled.kind === 'unstable'
 }
 
 async function isOpenInLedgerLog(
@@ -192,7 +227,7 @@ async function isOpenInLedgerLog(
   clock: Clock
 ): Promise<boolean> {
   try {
-    const { currentTxnStartOffset, producerEpoch } = await hangingWitness(cluster, target, witness, clock)
+    const { currentTxnStartOffset, producerEpoch } = await hangingWitness(cluster, target, witness, false, clock)
     return currentTxnStartOffset >= 0n && producerEpoch === target.producerEpoch
   } catch (error) {
     if (error instanceof KafkaError && error.code === 'BROKER_TOO_OLD') return false
@@ -204,6 +239,7 @@ async function hangingWitness(
   cluster: Cluster,
   target: ResumeTarget,
   { groupId }: Witness,
+  isLastLook: boolean,
   clock: Clock
 ): Promise<HangingPartition> {
   const { producerEpoch } = target
@@ -211,7 +247,8 @@ async function hangingWitness(
   const partition = partitionOfGroup(groupId, offsets?.partitions.length ?? 1)
   const unknown = { topic: offsetsTopic, partition, producerEpoch, coordinatorEpoch: -1, currentTxnStartOffset: -1n }
   try {
-    const [found] = await describeOpen(cluster, target, [{ topic: offsetsTopic, partition, firstOffset: '-1' }], clock)
+    const place = { topic: offsetsTopic, partition, firstOffset: '-1' }
+    const [found] = await describeOpen(cluster, target, [place], isLastLook, clock)
     return found ?? unknown
   } catch (error) {
     // Few may read the topic of the offsets.

@@ -160,7 +160,7 @@ export class ResumedTransaction {
     const partitions = described.partitions.filter(({ topic }) => topic !== '__consumer_offsets')
     const { deadlineMs, signal } = clock.left()
     const topics = await this.cluster.topics(partitions.map(({ topic }) => topic))
-    const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+    const options = { deadlineMs, newest: true, ...(signal === undefined ? {} : { signal }) }
     const producers = await describeProducers(this.cluster, partitions, options)
     const found = partitions.map(({ topic, partition }): PreparedPartition => {
       const own = producers.get(keyOfPartition(topic, partition))?.find((one) => one.producerId === target.producerId)

@@ -95,7 +95,8 @@ async function allOpen(
   options: ReadOptions
 ): Promise<OpenTransaction[]> {
   try {
-    const described = await describeProducers(cluster, partitions, options)
+    // A replica that lags has nothing open either.
+    const described = await describeProducers(cluster, partitions, { ...options, newest: true })
     return partitions.flatMap(({ topic, partition }) => {
       const producers = described.get(keyOfPartition(topic, partition)) ?? []
       const open = producers.filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)

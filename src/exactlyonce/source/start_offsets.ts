@@ -73,7 +73,7 @@ export async function offsetOutside(
 ): Promise<OffsetOutside | undefined> {
   const mayBeOutside = mode === 'GROUP_OFFSETS' || (typeof mode === 'object' && 'specificOffsets' in mode)
   if (!mayBeOutside || partitions.length === 0) return undefined
-  const all = { ...options, isolationLevel: 'read_uncommitted' } as const
+  const all = { ...options, isolationLevel: 'read_uncommitted', newest: true } as const
   const first = await offsetsAt(cluster, partitions, 'earliest', all)
   const last = await offsetsAt(cluster, partitions, 'latest', all)
   for (const { topic, partition } of partitions) {
@@ -90,17 +90,18 @@ export function resolveEndOffsets(
   partitions: readonly KafkaTopicPartition[],
   options: StartOffsetsOptions
 ): Promise<Map<string, bigint>> {
-  return offsetsAt(cluster, partitions, 'latest', options)
+  // Of an old end, what came since would be left out.
+  return offsetsAt(cluster, partitions, 'latest', { ...options, newest: true })
 }
 
 async function offsetsAt(
   cluster: Cluster,
   partitions: readonly KafkaTopicPartition[],
   position: OffsetPosition,
-  { isolationLevel, deadlineMs, signal }: StartOffsetsOptions
+  { isolationLevel, deadlineMs, signal, newest = false }: StartOffsetsOptions & { readonly newest?: boolean }
 ): Promise<Map<string, bigint>> {
   const queries = partitions.map(({ topic, partition }) => ({ topic, partition, position }))
-  const listed = await listOffsets(cluster, queries, { isolationLevel, deadlineMs, signal })
+  const listed = await listOffsets(cluster, queries, { isolationLevel, deadlineMs, signal, newest })
   return new Map([...listed].map(([key, { offset }]) => [key, offset]))
 }
 

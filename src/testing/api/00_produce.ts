@@ -2,7 +2,8 @@
 //
 // Behaviour: batches are checked as Kafka checks them (log/batch_checks.ts), repetitions are answered with the offset of
 // the original. Transactional batches are verified with the transaction coordinator first. With acks 0 there is no
-// response, and a failure cuts the connection. With acks -1 the answer waits until all replicas in sync have the batch.
+// response, and a failure cuts the connection. With acks -1 the answer waits until all replicas in sync have the batch. A
+// leader that was superseded, and does not know yet, refuses that when it knows, and stores what asks for less in vain.
 //
 // Versions: 5 log start offset; 8 record errors; 10 current leader (KIP-951); 11 TRANSACTION_ABORTABLE; 12 adds the
 // partition to the transaction (KIP-890); 13 topic ids.
@@ -42,6 +43,13 @@ export const produce = handler('Produce', (request, context) => {
   const items = topics.flat()
   const verified = verify(items, request, context)
   const finish = (outcomes: readonly VerificationOutcome[] | undefined) => {
+    const { broker } = context
+    if (!broker.isRunning) return undefined
+    const isHeld = ({ partition }: Item): boolean => partition !== undefined && broker.isSuperseded(partition)
+    if (request.acks === -1 && items.some(isHeld)) return broker.caughtUp().then(() => store(outcomes))
+    return store(outcomes)
+  }
+  const store = (outcomes: readonly VerificationOutcome[] | undefined) => {
     if (!context.broker.isRunning) return undefined
     append(items, outcomes, request, context)
     const replicated = request.acks === -1 ? replicate(items, request, context) : undefined
@@ -127,6 +135,11 @@ function appendOne(
   // The leader may have changed while the coordinator was asked.
   const partition = findPartition(context.broker, item.topic, item.index)
   if (typeof partition === 'number') return new Refusal(partition)
+  if (context.broker.isSuperseded(partition)) {
+    const log = context.broker.logOf(partition)
+    const { leaderEpoch } = context.broker.knownLeader(partition)
+    return log.append(item.bytes, { origin: 'client', guard, nowMs, leaderEpoch })
+  }
   const { inSync } = partition
   if (acks === -1 && inSync.length < inSyncMin(partition)) {
     return new Refusal(

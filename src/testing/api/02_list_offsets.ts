@@ -8,6 +8,7 @@
 
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableResponseOf, RequestOf } from '../../protocol/index.ts'
+import type { Broker } from '../cluster/broker.ts'
 import { findPartition } from '../cluster/lookup.ts'
 import type { Partition } from '../cluster/topic.ts'
 import { offsetOfMaxTimestamp, offsetOfTimestamp } from '../log/offset_search.ts'
@@ -56,18 +57,19 @@ function answer(
   if (timestamp < earliestPendingUpload) return refused(partitionIndex, errorCode.UNSUPPORTED_VERSION)
   const partition = findPartition(broker, topic, partitionIndex, { leaderEpoch: currentLeaderEpoch })
   if (typeof partition === 'number') return refused(partitionIndex, partition)
-  const { leaderEpoch, ...found } = lookUp(partition, timestamp, isolationLevel === 1)
+  const { leaderEpoch, ...found } = lookUp(broker, partition, timestamp, isolationLevel === 1)
   return { partitionIndex, errorCode: 0, ...found, ...(version < 4 ? {} : { leaderEpoch }) }
 }
 
 function lookUp(
+  broker: Broker,
   partition: Partition,
   timestamp: bigint,
   isCommitted: boolean
 ): Pick<PartitionResponse, 'timestamp' | 'offset' | 'leaderEpoch'> {
-  const { log } = partition
+  const log = broker.logOf(partition)
   const limit = log.limit(isCommitted ? 'lastStable' : 'highWatermark')
-  if (timestamp === latest) return { offset: limit, leaderEpoch: partition.leaderEpoch }
+  if (timestamp === latest) return { offset: limit, leaderEpoch: broker.knownLeader(partition).leaderEpoch }
   if (timestamp === earliest || timestamp === earliestLocal) {
     return { offset: log.startOffset, leaderEpoch: log.leaderEpochs.epochAt(log.startOffset) ?? -1 }
   }

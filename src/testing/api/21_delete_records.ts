@@ -24,6 +24,7 @@ function answer(broker: Broker, topic: string, index: number, offset: bigint): P
   if (known?.topic.isInternal === true) return refused(index, errorCode.INVALID_TOPIC_EXCEPTION)
   const partition = findPartition(broker, topic, index)
   if (typeof partition === 'number') return refused(index, partition)
+  if (broker.isSuperseded(partition)) return refused(index, errorCode.NOT_LEADER_OR_FOLLOWER)
   const policy = partition.topic.settings.text('cleanup.policy')
   if (policy.includes('compact') && !policy.includes('delete')) return refused(index, errorCode.POLICY_VIOLATION)
   const { log } = partition

@@ -13,7 +13,7 @@ export const offsetForLeaderEpoch = handler('OffsetForLeaderEpoch', (request, { 
     partitions: partitions.map(({ partition: index, currentLeaderEpoch, leaderEpoch }) => {
       const partition = findPartition(broker, topic, index, { leaderEpoch: currentLeaderEpoch })
       if (typeof partition === 'number') return { errorCode: partition, partition: index }
-      const { log } = partition
+      const log = broker.logOf(partition)
       const { epoch, endOffset } = log.leaderEpochs.endOf(leaderEpoch, log.endOffset)
       if (endOffset === -1n) return { errorCode: 0, partition: index }
       return { errorCode: 0, partition: index, leaderEpoch: epoch, endOffset }

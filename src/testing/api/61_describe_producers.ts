@@ -1,7 +1,7 @@
 // DescribeProducers, API 61: tells what partitions remember of their producers, open transactions included. Serves
 // version 0. KIP-664.
 //
-// Behaviour: any replica answers, from what all of them share here.
+// Behaviour: any replica answers, out of its own log.
 
 import { errorCode } from '../../protocol/index.ts'
 import type { EncodableResponseOf } from '../../protocol/index.ts'
@@ -32,7 +32,7 @@ function answer(broker: Broker, topic: string, partitionIndex: number): Partitio
   if (!partition.replicas.includes(broker.id)) {
     return { partitionIndex, errorCode: errorCode.NOT_LEADER_OR_FOLLOWER, activeProducers: [] }
   }
-  const activeProducers = [...partition.log.producers.entries()].map((entry) => ({
+  const activeProducers = [...broker.logOf(partition).producers.entries()].map((entry) => ({
     producerId: entry.producerId,
     producerEpoch: entry.producerEpoch,
     lastSequence: entry.lastSequence,

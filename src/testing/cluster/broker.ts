@@ -5,12 +5,14 @@
 import { errorCode } from '../../protocol/index.ts'
 import type { Listener, Runtime, Socket, Timer } from '../../runtime/index.ts'
 import type { ApiHandler } from '../api/handler.ts'
+import type { PartitionLog } from '../log/partition_log.ts'
 import type { EndMarker } from '../log/producer_state.ts'
 import { Refusal } from '../log/refusal.ts'
 import type { Cluster, ClusterNode } from './cluster.ts'
 import { Connection } from './connection.ts'
 import type { Controls } from './controls.ts'
 import { FetchSessions } from '../fetch/fetch_sessions.ts'
+import { OldLogs } from './old_logs.ts'
 import { internalTopics } from './ports.ts'
 import type { Coordinator, GroupPort, TransactionPort } from './ports.ts'
 import { ProducerIds } from './producer_ids.ts'
@@ -46,6 +48,8 @@ export interface FormerLeader {
 
 /** How long a broker that goes on after a pause does not know what it missed; 103 to 135 ms in Kafka 4.4.0. */
 const catchUpMs = 120
+/** How long, since it goes on, it has not followed those that took its place; 508 to 751 ms in Kafka 4.4.0. */
+const followMs = 500
 
 export class Broker {
   readonly id: number
@@ -66,6 +70,10 @@ export class Broker {
   #missed: (() => void)[] = []
   /** Who leads, as far as it knows, where it has not heard of an election. */
   readonly #formerLeaders = new Map<Partition, FormerLeader>()
+  readonly #oldLogs = new OldLogs()
+  #following: Timer | undefined
+  /** Who waits until it has heard what it missed. */
+  #waiting: (() => void)[] = []
   #listener: Listener | undefined
   #isRunning = true
   #isPaused = false
@@ -144,7 +152,9 @@ export class Broker {
 
   /** The cluster has elected a leader, and every broker will hear of it. */
   heardElection(partition: Partition, former: FormerLeader): void {
-    if (this.#isBehind && !this.#formerLeaders.has(partition)) this.#formerLeaders.set(partition, former)
+    if (!this.#isBehind) return
+    if (!this.#formerLeaders.has(partition)) this.#formerLeaders.set(partition, former)
+    if (former.leader === this.id) this.#oldLogs.keep(partition)
   }
 
   /** Who leads as far as this broker knows: one that stood still believes for a moment what was so before. */
@@ -152,8 +162,25 @@ export class Broker {
     return this.#formerLeaders.get(partition) ?? partition
   }
 
+  /** The log of a partition as this broker has it. */
+  logOf(partition: Partition): PartitionLog {
+    return this.#oldLogs.of(partition) ?? partition.log
+  }
+
+  /** Whether it takes itself for the leader of a partition that another broker leads by now, or none. */
+  isSuperseded(partition: Partition): boolean {
+    return partition.leader !== this.id && this.knownLeader(partition).leader === this.id
+  }
+
+  /** Resolves when it has heard of all elections; never where it dies before. */
+  caughtUp(): Promise<void> {
+    if (!this.#isBehind) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
   /** The cluster has made this broker the leader of a partition. */
   elected(partition: Partition): void {
+    this.#oldLogs.drop(partition)
     this.#learn(() => this.#coordinatorOf(partition)?.onElection(partition))
   }
 
@@ -169,7 +196,10 @@ export class Broker {
    * of its. Answers an error code, 0 where the replicas in sync have the marker.
    */
   writeMarker(partition: Partition, marker: EndMarker): number | Promise<number> {
-    if (partition.leader !== this.id || !this.#isRunning) return errorCode.NOT_LEADER_OR_FOLLOWER
+    const refused = errorCode.NOT_LEADER_OR_FOLLOWER
+    // It would append, and wait for followers that it has no more.
+    if (this.#isRunning && this.isSuperseded(partition)) return this.caughtUp().then(() => refused)
+    if (partition.leader !== this.id || !this.#isRunning) return refused
     const appended = partition.appendMarker(marker)
     if (appended instanceof Refusal) return appended.errorCode
     const finish = ([code = 0]: readonly number[]): number => {
@@ -184,6 +214,7 @@ export class Broker {
 
   pause(): void {
     this.#isPaused = true
+    this.#following?.cancel()
   }
 
   resume(): void {
@@ -193,6 +224,7 @@ export class Broker {
     this.#late = []
     for (const fire of late) fire()
     if (this.#isBehind) this.setTimer(catchUpMs, () => this.#catchUp())
+    this.#following = this.setTimer(followMs, () => this.#follow())
     for (const connection of this.#connections) connection.resume()
   }
 
@@ -224,6 +256,17 @@ export class Broker {
     this.#missed = []
     this.#formerLeaders.clear()
     for (const news of missed) news()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+    for (const partition of this.#oldLogs.partitions()) partition.changed()
+  }
+
+  /** It has the same log as its successors again. */
+  #follow(): void {
+    const partitions = this.#oldLogs.partitions()
+    this.#oldLogs.clear()
+    for (const partition of partitions) partition.changed()
   }
 
   #coordinatorOf(partition: Partition): Coordinator | undefined {

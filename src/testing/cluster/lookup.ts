@@ -16,7 +16,10 @@ export interface LookupOptions {
   readonly allowFollower?: boolean
 }
 
-/** The partition, or the error code with which a request for it is answered. */
+/**
+ * The partition, or the error code with which a request for it is answered. What the broker has of its log, `logOf` tells:
+ * one that stood still may take itself for the leader that it was.
+ */
 export function findPartition(
   broker: Broker,
   topic: string,
@@ -27,11 +30,12 @@ export function findPartition(
   if (partition === undefined) return UNKNOWN_TOPIC_OR_PARTITION
   if (!partition.replicas.includes(broker.id)) return NOT_LEADER_OR_FOLLOWER
   const leaderEpoch = options.leaderEpoch ?? -1
+  const known = broker.knownLeader(partition)
   if (leaderEpoch >= 0) {
-    if (leaderEpoch < partition.leaderEpoch) return errorCode.FENCED_LEADER_EPOCH
-    if (leaderEpoch > partition.leaderEpoch) return errorCode.UNKNOWN_LEADER_EPOCH
+    if (leaderEpoch < known.leaderEpoch) return errorCode.FENCED_LEADER_EPOCH
+    if (leaderEpoch > known.leaderEpoch) return errorCode.UNKNOWN_LEADER_EPOCH
   }
-  if (partition.leader === broker.id) return partition
+  if (known.leader === broker.id) return partition
   const isFollower = options.allowFollower === true && partition.inSync.includes(broker.id)
   return isFollower ? partition : NOT_LEADER_OR_FOLLOWER
 }

@@ -49,7 +49,9 @@ export function verifyBatches(
   const isAdding = mode.operation === 'add'
   const isOff = !isAdding && !settings.boolean('transaction.partition.verification.enable')
   if (transactionalId === null || isOff) return batches.map(() => undefined)
-  const begun = batches.map(({ partition, batch }) => partition.log.producers.beginVerification(batch, isAdding))
+  const begun = batches.map(({ partition, batch }) =>
+    broker.logOf(partition).producers.beginVerification(batch, isAdding)
+  )
   const asked: number[] = []
   begun.forEach((outcome, i) => {
     if (outcome !== undefined && !(outcome instanceof Refusal)) asked.push(i)

@@ -74,7 +74,7 @@ class DelayedFetch implements PartitionWatcher {
     for (const item of this.#waiting) {
       const partition = partitionOf(this.#broker, item, this.#params)
       if (typeof partition === 'number') return true
-      const { log } = partition
+      const log = this.#broker.logOf(partition)
       if (item.fetchOffset > log.limit(isolation) || item.fetchOffset < log.startOffset) return true
       bytes += Math.min(log.bytesFrom(item.fetchOffset, isolation), item.bytesMax)
     }

@@ -6,7 +6,7 @@ import type { Uuid } from '../../protocol/index.ts'
 import type { Broker } from '../cluster/broker.ts'
 import { findPartition } from '../cluster/lookup.ts'
 import type { Partition } from '../cluster/topic.ts'
-import type { Isolation } from '../log/partition_log.ts'
+import type { Isolation, PartitionLog } from '../log/partition_log.ts'
 import type { CompletedTransaction } from '../log/producer_state.ts'
 import { Refusal } from '../log/refusal.ts'
 
@@ -86,10 +86,10 @@ function readItem(
 ): Fetched {
   const partition = partitionOf(broker, item, params)
   if (typeof partition === 'number') return failed(item, partition)
-  const { log } = partition
+  const log = broker.logOf(partition)
   const { highWatermark, lastStableOffset, startOffset: logStartOffset } = log
   const offsets = { highWatermark, lastStableOffset, logStartOffset }
-  const diverging = item.lastFetchedEpoch < 0 ? undefined : divergence(item, partition)
+  const diverging = item.lastFetchedEpoch < 0 ? undefined : divergence(item, log)
   if (diverging instanceof Refusal) return failed(item, diverging.errorCode)
   if (diverging !== undefined) {
     return { item, errorCode: 0, ...offsets, diverging, aborted: null, pieces: noPieces, sizeInBytes: 0 }
@@ -101,7 +101,7 @@ function readItem(
 }
 
 /** Whether the reader has records that this log does not have. KIP-595. */
-function divergence(item: FetchItem, { log }: Partition): DivergingEpoch | Refusal | undefined {
+function divergence(item: FetchItem, log: PartitionLog): DivergingEpoch | Refusal | undefined {
   const { lastFetchedEpoch, fetchOffset } = item
   const end = log.leaderEpochs.endOf(lastFetchedEpoch, log.endOffset)
   if (end.epoch === -1 || end.endOffset === -1n || fetchOffset < log.startOffset) {

@@ -152,6 +152,11 @@ export class ProducerStates {
     return known
   }
 
+  /** What is being verified for this producer will be refused, as by a leader that has lost the partition meanwhile. */
+  forgetVerification(producerId: bigint): void {
+    this.#guards.delete(producerId)
+  }
+
   /**
    * Whether a batch with a producer id may be appended; `guard` is what `beginVerification` answered. `needsGuard` is
    * false where verification is switched off.

@@ -200,6 +200,10 @@ export class FakeCluster implements Cluster {
     return found
   }
 
+  newestTopics(names: readonly string[]): Promise<Map<string, TopicMetadata>> {
+    return this.topics(names, { refresh: true })
+  }
+
   async allTopics(): Promise<[]> {
     return []
   }

@@ -286,6 +286,10 @@ export class FakeCluster implements Cluster {
     return found
   }
 
+  newestTopics(names: readonly string[]): Promise<Map<string, TopicMetadata>> {
+    return this.topics(names)
+  }
+
   cachedLeader(topic: string, partition: number): PartitionLeader | undefined {
     return this.cache.get(topic)?.get(partition)
   }

@@ -20,6 +20,9 @@ const target: ResumeTarget = {
   isOwn: true
 }
 
+const partition = { partition: 0, leaderId: 1, leaderEpoch: 0 }
+const topics = new Map([['output', { name: 'output', topicId: '', partitions: [partition] }]])
+
 /** A leader whose answers take `answerMs` of a clock that nothing else moves but sleep. */
 function clusterWith(
   isOpenAt: (nowMs: number) => boolean,
@@ -42,15 +45,17 @@ function clusterWith(
     requestTimeoutMs: 60_000,
     retryBackoffMs: 1,
     retryBackoffMsMax: 1,
-    topics: async () =>
-      new Map([
-        ['output', { name: 'output', topicId: '', partitions: [{ partition: 0, leaderId: 1, leaderEpoch: 0 }] }]
-      ]),
+    topics: async () => topics,
+    newestTopics: async () => topics,
+    cachedLeader: () => ({ nodeId: 1, leaderEpoch: 0 }),
     coordinator: async () => 1,
     invalidateCoordinator: () => {},
     request: async (_to, api) => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one response of that request
       if (api === 'DescribeTransactions') return { transactionStates: [stateOf(isCompletingAt(nowMs))] } as never
+      const leading = [{ partitionIndex: 0, errorCode: 0 }]
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part of the one response that is read
+      if (api === 'ListOffsets') return { topics: [{ name: 'output', partitions: leading }] } as never
       const currentTxnStartOffset = isOpenAt(nowMs) ? 10n : -1n
       nowMs += answerMs(++asked)
       const producer = { producerId, producerEpoch: 3, coordinatorEpoch: 0, currentTxnStartOffset }
@@ -66,7 +71,7 @@ function clusterWith(
 function stateOf(isCompleting: boolean) {
   const transactionState = isCompleting ? 'PrepareCommit' : 'CompleteCommit'
   const times = { transactionTimeoutMs: 60_000, transactionStartTimeMs: -1n }
-  return { errorCode: 0, transactionalId: 'id', transactionState, producerId, producerEpoch: 3, topics: [], ...times }
+  return { errorCode: 0, transactionalId: 'id', transactionState, producerId, producerEpoch: 4, topics: [], ...times }
 }
 
 const limits = { deadlineMs: 60_000, proofDeadlineMs: 5_000 }
