@@ -17,7 +17,7 @@ const count = Number(settings.records)
 const partitions = Number(settings.partitions)
 const tickMs = 20
 const sharePerTick = (Number(settings['share-per-second']) * tickMs) / 1000
-const lastRecordsPerTick = 1000
+const lastRecordsPerTick = 4000
 
 let isOver = false
 process.on('message', (message) => {
