@@ -7,6 +7,7 @@ import { Campaign } from './campaign.ts'
 import type { CampaignOptions, Player } from './campaign.ts'
 import type { Coverage } from './coverage.ts'
 import type { Action, Plan, PlannedFault } from './plan.ts'
+import { commandLine, usage } from './command_line.ts'
 import { playerHere } from './player.ts'
 import { planOf } from './profiles.ts'
 import { coverageText, jsonReport } from './report.ts'
@@ -74,6 +75,31 @@ const options: CampaignOptions = {
   onProgress: () => undefined
 }
 
+describe('the command line', () => {
+  test('asks for a thousand seeds of all profiles, or for what it says', () => {
+    expect(commandLine([])).toMatchObject({ first: 1, count: 1000, replays: 0, failuresMax: 5, isPlayer: false })
+    expect(commandLine(['--seed', '7'])).toMatchObject({ first: 7, count: 1 })
+    const some = ['--seeds', '50', '--seed', '101', '--profile', 'crash', '--profile', 'disk', '--fail-fast']
+    expect(commandLine(some)).toMatchObject({ first: 101, count: 50, profiles: ['crash', 'disk'], failuresMax: 1 })
+    expect(commandLine(['--seed', '7', '--only', '0,2', '--trace'])).toMatchObject({ only: [0, 2], trace: true })
+    expect(commandLine(['--help'])).toBeUndefined()
+    expect(usage).toContain('--seeds 100000 --seed 100001')
+  })
+
+  test.each([
+    ['--seeds', 'abc', "--seeds is 'abc', but must be a whole number of at least 1"],
+    ['--seeds', '0', "--seeds is '0'"],
+    ['--seed=-1', undefined, "--seed is '-1', but must be a whole number of at least 0"],
+    ['--processes', '0', "--processes is '0'"],
+    ['--profile', 'nosuch', 'No profile is called nosuch: there are crash'],
+    ['--only', '1', '--trace and --only need a --seed'],
+    ['--sed', '1', "Unknown option '--sed'"],
+    ['more', undefined, "Unexpected argument 'more'"]
+  ])('refuses %s %s', (name, value, message) => {
+    expect(commandLine(value === undefined ? [name] : [name, value])).toContain(message)
+  })
+})
+
 describe('a campaign', () => {
   test('plays every seed once, on all its players', async () => {
     const seen: number[][] = [[], []]
@@ -114,6 +140,17 @@ describe('a campaign', () => {
   test('ends at once when as many seeds have failed as it was told', async () => {
     const campaign = await Campaign.run([playerHere(planSeed, runForgetful)], { ...options, failuresMax: 1 })
     expect(campaign.sums.seeds).toBe(20)
+  })
+
+  test('ends after what is under way when it is told to, and says where to go on', async () => {
+    const ending = new AbortController()
+    const play = playerHere((seed) => ({ ...planSeed(seed), faults: [] }), runForgetful)
+    const player: Player = async (chunk) => {
+      if (chunk.first === 9) ending.abort()
+      return play(chunk)
+    }
+    const campaign = await Campaign.run([player], { ...options, signal: ending.signal })
+    expect([campaign.sums.seeds, campaign.nextSeed]).toEqual([12, 13])
   })
 
   test('plays as many seeds twice as asked for, and finds them equal', async () => {

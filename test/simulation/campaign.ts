@@ -46,6 +46,8 @@ export interface CampaignOptions {
   readonly replays: number
   readonly failuresMax: number
   readonly chunkSeeds: number
+  /** Ends it after the chunks that are under way. */
+  readonly signal?: AbortSignal
   readonly onProgress: (campaign: Campaign) => void
 }
 
@@ -104,9 +106,16 @@ export class Campaign {
     return this.failures.length === 0 && this.unequal.length === 0
   }
 
+  /** The first seed that was not played: chunks are begun in the order of their seeds, and all that are begun end. */
+  get nextSeed(): number {
+    return this.#options.first + this.sums.seeds
+  }
+
   async #employ(player: Player): Promise<void> {
+    const { signal, failuresMax } = this.#options
     for (;;) {
-      const next = this.failures.length >= this.#options.failuresMax ? undefined : this.#waiting.shift()
+      const isOver = this.failures.length >= failuresMax || signal?.aborted === true
+      const next = isOver ? undefined : this.#waiting.shift()
       if (next === undefined) return
       const result = await player(next.chunk)
       this.cpuSeconds += result.cpuSeconds
