@@ -44,6 +44,8 @@ export interface ConnectionSettings {
   readonly queuedRequestsMax: number
   /** Largest reply that is accepted, bytes. */
   readonly frameBytesMax: number
+  /** Memory that the values of a reply may take, bytes. */
+  readonly decodedBytesMax: number
 }
 
 /** Whom to connect to, and who is expected to answer there, as far as that is known. */
@@ -156,7 +158,7 @@ export class Connection implements SocketHandler {
       api,
       correlationId,
       frame: this.#encode(api, version, correlationId, body),
-      accept: (frame) => resolve(decodeResponse(api, answeredVersion(api, version, frame), frame).body),
+      accept: (frame) => resolve(this.#decode(api, version, frame)),
       refuse: reject,
       late: undefined
     }
@@ -279,6 +281,11 @@ export class Connection implements SocketHandler {
     } catch (error) {
       throw encodeFailure(error, api, version, this.address)
     }
+  }
+
+  #decode<A extends ApiName>(api: A, version: number, frame: Uint8Array): ResponseOf<A> {
+    const { decodedBytesMax } = this.#settings
+    return decodeResponse(api, answeredVersion(api, version, frame), frame, { decodedBytesMax }).body
   }
 
   #enqueue(pending: Pending): void {

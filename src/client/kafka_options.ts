@@ -1,5 +1,6 @@
 // What a client can be told: where the cluster is, how to speak to it, how long to wait. Owns the defaults and the
 // checks of `new Kafka(...)`. Names follow Java's ClientConfig; times end in Ms, limits in Max.
+import { decodedBytesMaxDefault } from '../protocol/index.ts'
 import { nodeRuntime } from '../runtime/index.ts'
 import type { Runtime, TlsOptions } from '../runtime/index.ts'
 import { silentLogger } from './logger.ts'
@@ -37,6 +38,11 @@ export interface KafkaOptions {
   readonly inFlightRequestsMax?: number | undefined
   /** Largest reply that is accepted, bytes. Default 100 MiB. */
   readonly frameBytesMax?: number | undefined
+  /**
+   * Memory that the values of one reply may take by estimate, records left aside, bytes; Metadata takes about 300 for each
+   * partition. A reply may always take 16 MiB and twice its own bytes. Default 256 MiB.
+   */
+  readonly decodedBytesMax?: number | undefined
   /** Clocks, sockets and files; for tests. Default: those of this process. */
   readonly runtime?: Runtime | undefined
 }
@@ -90,6 +96,7 @@ const rules = {
   metadataMaxAgeMs: integer({ min: 0, default: 300_000 }),
   inFlightRequestsMax: integer({ min: 1, max: 1_000, default: 5 }),
   frameBytesMax: integer({ min: 1_024, max: 0x7fffffff, default: 100 * mebibyte }),
+  decodedBytesMax: integer({ min: 16 * mebibyte, default: decodedBytesMaxDefault }),
   runtime: withMethods<Runtime, { optional: true }>('a runtime', ['nowMs', 'monotonicMs', 'setTimer', 'connect'], {
     optional: true
   })

@@ -2,6 +2,7 @@
 // declaration. Decoding gives the same shape in every version; encoding refuses a value that the version cannot carry,
 // unless it is ignorable or the default (as Kafka's own generated classes do). KIP-482.
 
+import { coveredTextBytes, elementBytes, firstUnknownTagBytes, unknownTagBytes } from './decoded_size.ts'
 import { defaultOf, defaultTest } from './defaults.ts'
 import { ProtocolError } from './protocol_error.ts'
 import type { Reader } from './reader.ts'
@@ -252,6 +253,7 @@ function stringCodec(nullable: boolean, compact: boolean): TypeCodec {
         offset: start
       })
     }
+    if (length > coveredTextBytes) reader.charge(length * 2, start, `Text of ${length} bytes`)
     if (length >= 0) return reader.text(length)
     if (nullable) return null
     throw nullAt(start)
@@ -296,6 +298,7 @@ function arrayCodec(element: AnyField, nullable: boolean, context: Context): Typ
   const { read: readElement, write: writeElement, bytesMin } = elementCodec(element, context)
   if (bytesMin < 1) throw new Error(`${context.message} has an array of elements without bytes`)
   const compact = context.flexible
+  const costBytes = elementBytes(element.spec, context.version)
   const read = (reader: Reader): readonly unknown[] | null => {
     const start = reader.position
     const count = compact ? reader.compactArrayCount(bytesMin) : reader.arrayCount(bytesMin)
@@ -304,9 +307,11 @@ function arrayCodec(element: AnyField, nullable: boolean, context: Context): Typ
       throw nullAt(start)
     }
     if (count === 0) return emptyList
+    reader.chargeList(count, costBytes, start)
     if (element.spec.kind === 'int32') return reader.int32List(count)
-    const values: unknown[] = []
-    for (let i = 0; i < count; i++) values.push(readElement(reader, i))
+    // oxlint-disable-next-line unicorn/no-new-array -- a list that grows takes up to two and a half times its room
+    const values = new Array<unknown>(count)
+    for (let i = 0; i < count; i++) values[i] = readElement(reader, i)
     return values
   }
   const write = (writer: Writer, value: unknown): void => {
@@ -368,10 +373,17 @@ function tagsReader(tagged: readonly TaggedCodec[], context: Context): (reader: 
       const size = reader.uvarint()
       const codec = known.get(tag)
       if (codec !== undefined) readKnownTag(reader, value, codec, size)
-      else if (keep) (value[unknownTags] ??= []).push({ tag, bytes: reader.slice(size) })
+      else if (keep) keepTag(reader, value, tag, size, start)
       else reader.skip(size)
     }
   }
+}
+
+function keepTag(reader: Reader, value: Struct, tag: number, size: number, start: number): void {
+  const isFirst = value[unknownTags] === undefined
+  reader.charge(isFirst ? firstUnknownTagBytes : unknownTagBytes, start, 'A tag that is kept')
+  const tags = (value[unknownTags] ??= [])
+  tags.push({ tag, bytes: reader.slice(size) })
 }
 
 function readKnownTag(reader: Reader, value: Struct, codec: TaggedCodec, size: number): void {

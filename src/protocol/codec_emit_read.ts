@@ -1,16 +1,15 @@
 // Owns the source that decodes: one function for a message at a version, with the loops of nested lists in one another.
-// A check of the bytes left covers whatever must follow at least, so a run of numbers has one check and no more. Bytes
-// that fail it are bytes that the closures refuse too, sooner or later; the source only says that, by throwing `G`.
+// A check of the bytes left covers whatever must follow at least, so a run of numbers has one check and no more; a list is
+// counted against the limit of memory, `m`, with the same check as its bytes. Bytes that fail one are bytes that the
+// closures refuse too, sooner or later; the source only says that, by throwing `G`.
 
 import { Source } from './codec_emit_source.ts'
+import { coveredTextBytes, elementBytes, listBytes, listLengthMax } from './decoded_size.ts'
 import type { AnyField, Fields, FieldSpec } from './schema.ts'
 import { stringBytesMax } from './writer.ts'
 
 /** What the source calls by name, in the order in which it is given. */
 export const readNames = ['G', 'D', 'text', 'uuid', 'int32List', 'skipTags', 'emptyList', 'emptyBytes'] as const
-
-/** Longest list that is given its length at once: what is only announced is not believed. */
-const preparedLengthMax = 4096
 
 /** How values of fixed size are read from the view `v`. */
 const getters = {
@@ -28,12 +27,13 @@ export class ReadSource extends Source {
 
   /** The body of a function of the reader `r`. */
   body(fields: Fields): string {
-    this.line('const b = r.bytes, v = r.view, end = r.end', 'let p = r.position, n = 0, h = 0, l = 0')
+    this.line('const b = r.bytes, v = r.view, end = r.end')
+    this.line('let p = r.position, m = r.decodedBytesLeft, n = 0, h = 0, l = 0')
     this.line('let lastHigh = 0, lastLow = 0, last = 0n')
     this.#need(this.structBytesMin(fields))
     const value = this.#struct(fields)
     this.#settle()
-    this.line('r.position = p', `return ${value}`)
+    this.line('r.position = p', 'r.decodedBytesLeft = m', `return ${value}`)
     return this.text
   }
 
@@ -151,7 +151,8 @@ export class ReadSource extends Source {
     this.#length('getInt16', spec.classic, rest)
     this.line(
       'if (n >= 0) {',
-      `if (n > end - p - ${rest} || n > ${stringBytesMax}) throw G`,
+      `if (n > end - p - ${rest}) throw G`,
+      `if (n > ${coveredTextBytes} && (n > ${stringBytesMax} || (m -= n + n) < 0)) throw G`,
       `${into} = text(b, v, p, n)`,
       'p += n',
       '}'
@@ -177,7 +178,10 @@ export class ReadSource extends Source {
     const bytesMin = this.bytesMin(element.spec)
     const isFixed = this.isFixed(element.spec)
     if (bytesMin < 1) throw new Error('An array has elements without bytes')
-    this.line('if (n > 0) {', `if (n * ${bytesMin} > end - p${isFixed ? ` - ${rest}` : ''}) throw G`)
+    const costBytes = elementBytes(element.spec, this.context.version)
+    const left = `end - p${isFixed ? ` - ${rest}` : ''}`
+    this.line('if (n > 0) {', `if (n * ${bytesMin} > ${left} || n > ${listLengthMax}) throw G`)
+    this.line(`if ((m -= n * ${costBytes} + ${listBytes}) < 0) throw G`)
     if (element.spec.kind === 'int32') this.line(`${into} = int32List(v, p, n)`, 'p += n * 4')
     else this.#elements(element, into, isFixed ? 0 : bytesMin)
     if (!isFixed) this.#need(rest)
@@ -188,7 +192,7 @@ export class ReadSource extends Source {
   /** Reads `n` elements; `need` bytes are asked for before each. */
   #elements(element: AnyField, into: string, need: number): void {
     const [length, i, list] = [this.name('length'), this.name('i'), this.name('list')]
-    this.line(`const ${length} = n, ${list} = n > ${preparedLengthMax} ? [] : new Array(n)`)
+    this.line(`const ${length} = n, ${list} = new Array(n)`)
     this.line(`for (let ${i} = 0; ${i} < ${length}; ${i}++) {`)
     this.#need(need)
     this.#value(element.spec, `${list}[${i}]`, 0)

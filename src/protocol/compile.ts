@@ -14,6 +14,14 @@ export interface CompileOptions {
   readonly unknownTags?: 'skip' | 'keep'
 }
 
+export interface DecodeOptions extends CompileOptions {
+  /**
+   * Memory that the decoded values may take by estimate, bytes. Default 256 MiB; never less than 16 MiB and twice the bytes
+   * that are read.
+   */
+  readonly decodedBytesMax?: number
+}
+
 /** Reads and writes one message at one version. Both throw ProtocolError, which names the field. */
 export interface Codec<D, E> {
   encode(writer: Writer, value: E): void
@@ -62,11 +70,12 @@ function newCodec(message: Message, version: number, keep: 'skip' | 'keep'): Any
       }
     },
     decode(reader) {
-      const start = reader.position
+      const { position, decodedBytesLeft } = reader
       try {
         return decode(reader)
       } catch {
-        reader.position = start
+        reader.position = position
+        reader.decodedBytesLeft = decodedBytesLeft
         return decodeAgain(message, version, reader, traced())
       }
     }

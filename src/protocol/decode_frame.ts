@@ -3,6 +3,7 @@
 // bytes are, only for what is no bytes and for hints that make no sense.
 
 import { apiByKey, apiByName, type ApiName, type ResponseOf } from './apis.ts'
+import type { DecodeOptions } from './compile.ts'
 import { bytesAround, hasSecrets, messageLines } from './frame_text.ts'
 import { answeredVersion, decodeRequest, decodeResponse, frameBytesMaxDefault } from './framing.ts'
 import { readCorrelationId, readRequestPrefix, type DecodedRequest } from './framing.ts'
@@ -28,6 +29,8 @@ export interface FrameHints {
    * earlier frames, of which only requests count.
    */
   readonly requests?: Iterable<KnownRequest | FrameReport>
+  /** Memory that the values of the message may take, as for `decodeResponse`. */
+  readonly decodedBytesMax?: number
 }
 
 /** A request, and its text for people. */
@@ -137,10 +140,10 @@ function framesIn(bytes: Uint8Array): Frame[] {
 
 function readFrame(frame: Frame, hints: FrameHints): FrameReport {
   const asked = hints.direction === 'request' ? undefined : requestOf(frame, hints)
-  const response = asked === undefined ? undefined : readResponse(frame, asked)
+  const response = asked === undefined ? undefined : readResponse(frame, asked, hints)
   if (response !== undefined && response.kind === 'response') return response
   if (hints.direction !== 'response') {
-    const request = readRequest(frame)
+    const request = readRequest(frame, hints)
     if (request.kind === 'request' || response === undefined) return request
   }
   return response ?? unknownResponse(frame, 'As a response it')
@@ -157,14 +160,18 @@ function requestOf({ content }: Frame, { api, version, requests }: FrameHints): 
   return undefined
 }
 
-function readResponse(frame: Frame, asked: KnownRequest): ResponseReport | UnreadableReport {
+function keeping({ decodedBytesMax }: FrameHints): DecodeOptions {
+  return { unknownTags: 'keep', ...(decodedBytesMax === undefined ? {} : { decodedBytesMax }) }
+}
+
+function readResponse(frame: Frame, asked: KnownRequest, hints: FrameHints): ResponseReport | UnreadableReport {
   const { api } = asked
   const message: Message = apiByName(api).response
   const version = answeredVersion(api, asked.version, frame.content)
   const correlationId = readCorrelationId(frame.content)
   const title = `${api} response v${version}, correlation id ${correlationId}, ${frame.content.length} bytes`
   try {
-    const { body } = decodeResponse(api, version, frame.content, { unknownTags: 'keep' })
+    const { body } = decodeResponse(api, version, frame.content, keeping(hints))
     const inOther =
       version === asked.version ? [] : [`  (The broker does not know v${asked.version}, in which it was asked.)`]
     const text = textOf(title, frame, [...inOther, ...messageLines(message, version, body)])
@@ -175,7 +182,7 @@ function readResponse(frame: Frame, asked: KnownRequest): ResponseReport | Unrea
   }
 }
 
-function readRequest(frame: Frame): RequestReport | UnreadableReport {
+function readRequest(frame: Frame, hints: FrameHints): RequestReport | UnreadableReport {
   if (frame.content.length < 8) {
     const text = `${frame.content.length} bytes are too few for a request; a response is known by its request.\n`
     return { kind: 'unreadable', reason: 'tooShort', text }
@@ -185,7 +192,7 @@ function readRequest(frame: Frame): RequestReport | UnreadableReport {
   if (api === undefined) return unknownResponse(frame, `No request: no API has the key ${apiKey}. As a response it`)
   const title = `${api.name} request v${version}, correlation id ${correlationId}, ${frame.content.length} bytes`
   try {
-    const request = decodeRequest(frame.content, { unknownTags: 'keep' })
+    const request = decodeRequest(frame.content, keeping(hints))
     const client = `  client id: ${JSON.stringify(request.clientId)}`
     const text = textOf(title, frame, [client, ...messageLines(api.request, version, request.body)])
     return { kind: 'request', ...request, text }

@@ -1,5 +1,5 @@
 // Owns decoded messages as text for people who debug: only the fields that the version has, errors by their names, long
-// lists and bytes cut short. Passwords and the like are not shown, so that the text may go into a report.
+// lists, texts and bytes cut short, so that a text of millions of elements costs no more than a short one. Passwords and the like are not shown, so that the text may go into a report.
 
 import { unknownTags, type UnknownTag } from './codec_closure.ts'
 import { defaultTest } from './defaults.ts'
@@ -9,6 +9,10 @@ import type { AnyField, Fields, Message } from './schema.ts'
 
 /** Elements of a list that are shown; of the others only their number is. */
 const elementsShownMax = 100
+/** Elements that are shown of all lists together, which may be inside of one another. */
+const elementsShownMaxInAll = 10_000
+/** Letters of a text that are shown. */
+const lettersShownMax = 1_000
 /** Bytes of a byte string that are shown. */
 const bytesShownMax = 16
 /** Bytes around a place that are shown, on either side. */
@@ -34,10 +38,23 @@ export function innerFields({ spec }: AnyField): Fields {
 
 /** The lines of a decoded message. */
 export function messageLines(message: Message, version: number, value: object): string[] {
-  return structLines(message.fields, version, value, '  ')
+  return structLines(message.fields, { version, elementsLeft: elementsShownMaxInAll }, value, '  ')
 }
 
-function structLines(fields: Fields, version: number, value: object, indent: string): string[] {
+/** What is the same throughout one text. */
+interface Telling {
+  readonly version: number
+  elementsLeft: number
+}
+
+/** The elements of a list that are shown. */
+function shownOf<T>(telling: Telling, list: readonly T[]): readonly T[] {
+  const shown = list.slice(0, Math.min(elementsShownMax, telling.elementsLeft))
+  telling.elementsLeft -= shown.length
+  return shown
+}
+
+function structLines(fields: Fields, telling: Telling, value: object, indent: string): string[] {
   const lines: string[] = []
   const title: unknown = Reflect.get(value, 'name')
   const hidesValue = typeof title === 'string' && secretConfig.test(title)
@@ -45,11 +62,14 @@ function structLines(fields: Fields, version: number, value: object, indent: str
     const { spec } = field
     const given: unknown = Reflect.get(value, name)
     const one = hidesValue && name === 'value' && given !== null ? 'kept secret' : given
-    if (!includesVersion(spec.versions, version)) continue
+    if (!includesVersion(spec.versions, telling.version)) continue
     if (spec.tag !== undefined && defaultTest(spec)(one)) continue
-    lines.push(...fieldLines(name, field, version, one, indent))
+    for (const line of fieldLines(name, field, telling, one, indent)) lines.push(line)
   }
-  for (const { tag, bytes } of tagsOf(value)) lines.push(`${indent}unknown tag ${tag}: ${bytesText(bytes)}`)
+  const tags = tagsOf(value)
+  const shown = shownOf(telling, tags)
+  for (const { tag, bytes } of shown) lines.push(`${indent}unknown tag ${tag}: ${bytesText(bytes)}`)
+  if (tags.length > shown.length) lines.push(`${indent}and ${tags.length - shown.length} more unknown tags`)
   return lines
 }
 
@@ -57,13 +77,13 @@ function tagsOf(value: object): readonly UnknownTag[] {
   return (value as { readonly [unknownTags]?: readonly UnknownTag[] })[unknownTags] ?? []
 }
 
-function fieldLines(name: string, field: AnyField, version: number, value: unknown, indent: string): string[] {
+function fieldLines(name: string, field: AnyField, telling: Telling, value: unknown, indent: string): string[] {
   const { spec } = field
   if (spec.kind === 'struct' && isObject(value)) {
-    return [`${indent}${name}:`, ...structLines(spec.fields, version, value, `${indent}  `)]
+    return [`${indent}${name}:`, ...structLines(spec.fields, telling, value, `${indent}  `)]
   }
   if (spec.kind === 'array' && Array.isArray(value)) {
-    return listLines(name, spec.element, version, value, indent)
+    return listLines(name, spec.element, telling, value, indent)
   }
   return [`${indent}${name}: ${scalarText(name, value)}`]
 }
@@ -75,11 +95,11 @@ function isObject(value: unknown): value is object {
 function listLines(
   name: string,
   element: AnyField,
-  version: number,
+  telling: Telling,
   list: readonly unknown[],
   indent: string
 ): string[] {
-  const shown = list.slice(0, elementsShownMax)
+  const shown = shownOf(telling, list)
   const left = list.length - shown.length
   if (element.spec.kind !== 'struct') {
     const texts = shown.map((one) => scalarText(name, one))
@@ -88,7 +108,7 @@ function listLines(
   const { fields } = element.spec
   const lines = [`${indent}${name}: ${list.length === 0 ? '[]' : `${list.length} of`}`]
   for (const one of shown) {
-    const inner = isObject(one) ? structLines(fields, version, one, `${indent}    `) : [`${indent}    null`]
+    const inner = isObject(one) ? structLines(fields, telling, one, `${indent}    `) : [`${indent}    null`]
     // The first line of an element has a dash in its indent.
     lines.push(`${indent}  - ${(inner[0] ?? '').trimStart()}`, ...inner.slice(1))
   }
@@ -99,10 +119,15 @@ function listLines(
 function scalarText(name: string, value: unknown): string {
   if (value instanceof Uint8Array)
     return secretFields.has(name) ? `${value.length} bytes, kept secret` : bytesText(value)
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return quoted(value)
   if (typeof value === 'number' && /errorCode$/i.test(name)) return `${value} ${errorByCode(value).name}`
   if (Array.isArray(value)) return `[${value.map((one) => scalarText(name, one)).join(', ')}]`
   return String(value)
+}
+
+function quoted(text: string): string {
+  if (text.length <= lettersShownMax) return JSON.stringify(text)
+  return `${JSON.stringify(text.slice(0, lettersShownMax))} ... (${text.length} letters)`
 }
 
 function bytesText(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@
 import { apiByKey, apiByName, type ApiName } from './apis.ts'
 import type { EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
 import { unknownTags, type UnknownTag } from './codec_closure.ts'
-import { compile, type CompileOptions } from './compile.ts'
+import { compile, type CompileOptions, type DecodeOptions } from './compile.ts'
 import { errorCode } from './errors.ts'
 import { requestHeaderCodec, responseHeaderCodec } from './header.ts'
 import { ProtocolError } from './protocol_error.ts'
@@ -92,17 +92,17 @@ function encodeFrame(write: (writer: Writer) => void): Uint8Array[] {
 
 /**
  * Reads a response from a frame without its size.
- * @throws ProtocolError `UNSUPPORTED_VERSION`, `TRUNCATED`, `MALFORMED`, `TRAILING_BYTES`
+ * @throws ProtocolError `UNSUPPORTED_VERSION`, `TRUNCATED`, `MALFORMED`, `TRAILING_BYTES`, `FRAME_TOO_LARGE` (its values)
  */
 export function decodeResponse<N extends ApiName>(
   api: N,
   version: number,
   frame: Uint8Array,
-  options?: CompileOptions
+  options?: DecodeOptions
 ): { readonly correlationId: number; readonly body: ResponseOf<N> } & HeaderTags {
   const response: Message = apiByName(api).response
   const codec = compile(response, version, options)
-  const reader = new Reader(frame)
+  const reader = new Reader(frame, 0, options?.decodedBytesMax)
   const header = responseHeaderCodec(response, version, options).decode(reader)
   const body = codec.decode(reader)
   reader.expectEnd()
@@ -133,14 +133,14 @@ export function readRequestPrefix(frame: Uint8Array): RequestPrefix {
 /**
  * Reads a request from a frame without its size.
  * @throws ProtocolError `UNSUPPORTED_VERSION` (of an API that is not known, too), `TRUNCATED`, `MALFORMED`,
- * `TRAILING_BYTES`
+ * `TRAILING_BYTES`, `FRAME_TOO_LARGE` (its values)
  */
-export function decodeRequest(frame: Uint8Array, options?: CompileOptions): DecodedRequest {
+export function decodeRequest(frame: Uint8Array, options?: DecodeOptions): DecodedRequest {
   const { apiKey, version } = readRequestPrefix(frame)
   const api = apiByKey(apiKey)
   if (api === undefined) throw new ProtocolError('UNSUPPORTED_VERSION', `No API has the key ${apiKey}`)
   const codec = compile(api.request, version, options)
-  const reader = new Reader(frame)
+  const reader = new Reader(frame, 0, options?.decodedBytesMax)
   const header = requestHeaderCodec(api.request, version, options).decode(reader)
   const { correlationId, clientId } = header
   const body = codec.decode(reader)

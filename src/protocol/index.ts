@@ -4,7 +4,8 @@
 export { apiByKey, apis } from './apis.ts'
 export type { AnyApi, Api, ApiName, EncodableRequestOf, EncodableResponseOf, RequestOf, ResponseOf } from './apis.ts'
 export { unknownTags, type UnknownTag } from './codec_closure.ts'
-export { compile, type Codec, type CompileOptions } from './compile.ts'
+export { compile, type Codec, type CompileOptions, type DecodeOptions } from './compile.ts'
+export { decodedBytesMaxDefault } from './decoded_size.ts'
 export { decodeFrame } from './decode_frame.ts'
 export type {
   FrameHints,

@@ -15,7 +15,7 @@ export type ProtocolErrorCode =
   | 'MALFORMED'
   /** Bytes are left after the value. */
   | 'TRAILING_BYTES'
-  /** A frame announces more bytes than the limit. */
+  /** A frame announces more bytes than the limit, or its values would take more memory than theirs. */
   | 'FRAME_TOO_LARGE'
   /** A frame announces a negative size. */
   | 'FRAME_NEGATIVE'

@@ -1,6 +1,8 @@
 // Owns the reading of Kafka's primitive types from one buffer. Every length is checked against the bytes left before
-// anything is allocated for it, so that hostile bytes cost no more than their own size. KIP-482 (compact lengths, tags).
+// anything is allocated for it, and what becomes more than its bytes is counted against a limit. KIP-482 (compact
+// lengths, tags).
 
+import { decodedBytesLimit, listBytes, listLengthMax } from './decoded_size.ts'
 import { ProtocolError } from './protocol_error.ts'
 import type { Uuid } from './schema.ts'
 import { emptyBytes, int32ListAt, textAt, uuidAt } from './shared_values.ts'
@@ -13,12 +15,18 @@ export class Reader {
   /** Position of the next byte. */
   position: number
   readonly end: number
+  /** Memory that the values may take, at least 16 MiB and twice the bytes. */
+  readonly decodedBytesMax: number
+  /** What is left of it. */
+  decodedBytesLeft: number
 
-  constructor(bytes: Uint8Array, position = 0) {
+  constructor(bytes: Uint8Array, position = 0, decodedBytesMax?: number) {
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.position = position
     this.end = bytes.byteLength
+    this.decodedBytesMax = decodedBytesLimit(bytes.byteLength, decodedBytesMax)
+    this.decodedBytesLeft = this.decodedBytesMax
   }
 
   get remaining(): number {
@@ -119,6 +127,24 @@ export class Reader {
 
   skip(length: number): void {
     this.#take(length)
+  }
+
+  /** Counts a list before it is made. `start` is where its count stands. */
+  chargeList(count: number, elementBytes: number, start: number): void {
+    if (count > listLengthMax) {
+      const message = `A list of ${count} elements is longer than ${listLengthMax}, the most that is read`
+      throw new ProtocolError('FRAME_TOO_LARGE', message, { offset: start })
+    }
+    this.charge(count * elementBytes + listBytes, start, `A list of ${count} elements`)
+  }
+
+  /** Counts memory before it is taken. */
+  charge(bytes: number, start: number, what: string): void {
+    const left = this.decodedBytesLeft
+    this.decodedBytesLeft = left - bytes
+    if (bytes <= left) return
+    const estimate = `${what} may take ${bytes} bytes of memory, and ${left} of ${this.decodedBytesMax} are left`
+    throw new ProtocolError('FRAME_TOO_LARGE', `${estimate}: raise decodedBytesMax if it is meant`, { offset: start })
   }
 
   /** Refuses what is left over. */

@@ -13,7 +13,7 @@ import { ProtocolError } from './protocol_error.ts'
 import { indexRecords, RecordView } from './record_view.ts'
 import type { KafkaRecord } from './record_view.ts'
 
-export { KafkaRecord, RecordView } from './record_view.ts'
+export { headersMax, KafkaRecord, RecordView } from './record_view.ts'
 export type { RecordBase, RecordHeader, RecordIndex } from './record_view.ts'
 
 /** Positions in the header of a batch, in bytes from its start; the writer uses them too. */

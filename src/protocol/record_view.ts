@@ -25,6 +25,9 @@ const valueLengthSlot = 3
 /** The smallest record: its length, attributes, two deltas, a null key, a null value and no headers. */
 export const recordBytesMin = 7
 
+/** The most headers of one record that are made. Each has as few as two bytes, and takes up to 200 as values. */
+export const headersMax = 1_000_000
+
 /** Positions of all records of a batch; made by `indexRecords`. */
 export interface RecordIndex {
   readonly bytes: Uint8Array
@@ -251,7 +254,10 @@ export class RecordView {
     return length < 0 ? null : new Uint8Array(this.buffer, this.byteOffset + this.slots[slot + valueSlot]!, length)
   }
 
-  /** The headers, read anew on each call; their values are views of the batch's bytes. */
+  /**
+   * The headers, read anew on each call; their values are views of the batch's bytes. Throws a ProtocolError
+   * `BATCH_TOO_LARGE` where there are more than `headersMax`; `rawTail` has them all the same.
+   */
   headers(i: number): readonly RecordHeader[] {
     const { bytes } = this
     let at = this.headersAt(this.slotOf(i))
@@ -259,6 +265,12 @@ export class RecordView {
     // Indexing has walked the same bytes, so nothing can be missing here.
     const end = bytes.length
     const count = readVarint(bytes, at, end)
+    if (count > headersMax) {
+      throw new ProtocolError(
+        'BATCH_TOO_LARGE',
+        `Record ${i} of its batch has ${count} headers, not up to ${headersMax}`
+      )
+    }
     at = varintEnd
     const words = (this.words ??= new DataView(this.buffer, this.byteOffset, end))
     // oxlint-disable-next-line unicorn/no-new-array -- a list that grows takes room for sixteen with its first element

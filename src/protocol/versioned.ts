@@ -2,7 +2,7 @@
 // what members of a classic group tell each other. Whoever wrote them may be newer than this: a higher version is read
 // as the last one known, and what follows is not looked at (as Java's ConsumerProtocol does).
 
-import { compile } from './compile.ts'
+import { compile, type DecodeOptions } from './compile.ts'
 import { ProtocolError } from './protocol_error.ts'
 import { Reader } from './reader.ts'
 import type { Decoded, Encodable, Message } from './schema.ts'
@@ -21,16 +21,18 @@ export function encodeVersioned<M extends Message>(message: M, version: number, 
 
 /**
  * Reads a structure that has its version before it. `version` is the one that was announced.
- * @throws ProtocolError `UNSUPPORTED_VERSION` (older than any known), `TRUNCATED`, `MALFORMED`
+ * @throws ProtocolError `UNSUPPORTED_VERSION` (older than any known), `TRUNCATED`, `MALFORMED`, `FRAME_TOO_LARGE` (its
+ * values)
  */
 export function decodeVersioned<M extends Message>(
   message: M,
-  bytes: Uint8Array
+  bytes: Uint8Array,
+  options?: DecodeOptions
 ): { readonly version: number; readonly value: Decoded<M> } {
-  const reader = new Reader(bytes)
+  const reader = new Reader(bytes, 0, options?.decodedBytesMax)
   const version = reader.int16()
   if (version < message.versions[0]) {
     throw new ProtocolError('UNSUPPORTED_VERSION', `${message.name} begins at version ${message.versions[0]}`)
   }
-  return { version, value: compile(message, Math.min(version, message.versions[1])).decode(reader) }
+  return { version, value: compile(message, Math.min(version, message.versions[1]), options).decode(reader) }
 }

@@ -21,7 +21,8 @@ const settings: ConnectionSettings = {
   requestTimeoutMs: 500,
   inFlightRequestsMax: 5,
   queuedRequestsMax: 10,
-  frameBytesMax: 1_000_000
+  frameBytesMax: 1_000_000,
+  decodedBytesMax: 20_000_000
 }
 
 const certificate = (name: string) => readFileSync(new URL(`../runtime/certificates/${name}`, import.meta.url), 'utf8')
@@ -365,6 +366,19 @@ describe('requests share a connection', () => {
     for (const socket of broker.sockets) socket.write(Uint8Array.of(0, 0, 0, 7, 0, 0, 0, 1, 0, 1, 2))
     expect(await first).toMatchObject({ code: 'PROTOCOL_VIOLATION', outcomeUnknown: true, correlationId: 1 })
     expect(await second).toMatchObject({ code: 'CONNECTION_LOST', outcomeUnknown: true, correlationId: 2 })
+  })
+
+  it('a reply whose values take more memory than they may: PROTOCOL_VIOLATION, which says what to raise', async () => {
+    const topics = Array.from({ length: 80_000 }, () => ({ errorCode: 0, name: 't', partitions: [] }))
+    const handlers = { Metadata: () => ({ brokers: [], topics }) }
+    const large = { frameBytesMax: 10_000_000, requestTimeoutMs: 10_000 }
+    const ask = { topics: null, allowAutoTopicCreation: false }
+    const { connection } = await fake({ handlers }, { ...large, decodedBytesMax: 1 })
+    const error = await failure(connection.send('Metadata', 9, ask, patience))
+    expect(error).toMatchObject({ code: 'PROTOCOL_VIOLATION', api: 'Metadata', retriable: false })
+    expect(error.message).toMatch(/MetadataResponse v9 at topics: A list of 80000 elements .* raise decodedBytesMax/)
+    const { connection: patient } = await fake({ handlers }, { ...large, decodedBytesMax: 30_000_000 })
+    expect((await patient.send('Metadata', 9, ask, patience)).topics).toHaveLength(80_000)
   })
 
   it('a reply that nobody asked for ends the connection', async () => {

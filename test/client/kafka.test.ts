@@ -38,6 +38,10 @@ describe('new Kafka', () => {
     ],
     [{ brokers: ['a:1'], requestTimeout: 5 }, 'Did you mean requestTimeoutMs?'],
     [{ brokers: ['a:1'], connectionTimeout: 5 }, 'Did you mean connectTimeoutMs?'],
+    [
+      { brokers: ['a:1'], decodedBytesMax: 1_000 },
+      'decodedBytesMax is 1000, but must be a whole number of at least 16777216'
+    ],
     [{ brokers: ['a:1'], requestTimeoutMs: 0 }, 'requestTimeoutMs is 0, but must be a whole number from 10'],
     [{ brokers: ['a:1'], logger: {} }, 'logger is an object, but must be a logger (an object with debug, info'],
     [{ brokers: ['a:1'], ssl: true }, 'Did you mean tls?'],

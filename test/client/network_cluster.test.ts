@@ -85,6 +85,7 @@ function clusterOf(addresses: readonly FakeBroker[] | readonly number[], own: Pa
     inFlightRequestsMax: 5,
     queuedRequestsMax: 100,
     frameBytesMax: 1_000_000,
+    decodedBytesMax: 20_000_000,
     retryBackoffMs: 5,
     retryBackoffMsMax: 20,
     metadataMaxAgeMs: 300_000,

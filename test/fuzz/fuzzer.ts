@@ -2,6 +2,7 @@
 // alone. Reading must end with a value or a ProtocolError, at a limited cost, and what the target checks must hold.
 
 import { Dice } from '../faults/seeded.ts'
+import { largeInput } from './large_targets.ts'
 import { messageGroups } from './message_targets.ts'
 import { meteredOutcome } from './meter.ts'
 import { minimized } from './minimize.ts'
@@ -28,6 +29,11 @@ export interface Finding {
 /** One execution in so many spoils the seeds in order, the others by dice. */
 const systematicEvery = 4
 
+/** One execution in so many has a large input; never one of those in order. */
+const largeEvery = 4_096
+const largeRemainder = 1
+const largeGroup: TargetGroup = { name: 'large bodies', share: 0, targets: [] }
+
 /** How many executions of each group ended how. */
 export type Tally = Record<string, { values: number; refusals: number }>
 
@@ -43,7 +49,7 @@ export class Fuzzer {
     this.#groups = groups
     this.#shares = groups.reduce((sum, { share }) => sum + share, 0)
     this.#systematic = new SystematicInputs(groups)
-    for (const { name } of groups) this.tally[name] = { values: 0, refusals: 0 }
+    for (const { name } of [...groups, largeGroup]) this.tally[name] = { values: 0, refusals: 0 }
   }
 
   static async create(seed: number): Promise<Fuzzer> {
@@ -84,6 +90,7 @@ export class Fuzzer {
       const { group, target, bytes } = this.#systematic.input(execution / systematicEvery)
       return { group, target, bytes: finished(target, bytes, dice) }
     }
+    if (execution % largeEvery === largeRemainder) return { group: largeGroup, ...largeInput(dice) }
     let left = dice.next() * this.#shares
     const group = this.#groups.find(({ share }) => (left -= share) < 0) ?? this.#groups[0]!
     const target = dice.pick(group.targets)

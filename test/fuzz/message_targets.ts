@@ -81,7 +81,7 @@ function bodyTargets(message: Message, kept: readonly KeptFrame[], random: Rando
   })
 }
 
-function versionsOf({ versions: [first, last] }: Message): number[] {
+export function versionsOf({ versions: [first, last] }: Message): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => first + i)
 }
 
@@ -111,26 +111,32 @@ function halfOf({ kind }: KeptFrame): string {
   return kind === 'request' ? 'Request' : 'Response'
 }
 
-function bodyTarget(message: Message, version: number, seeds: readonly Seed[]): Target {
+/** The target of a body, in which values may take as much memory as is given. */
+export function bodyTarget(
+  message: Message,
+  version: number,
+  seeds: readonly Seed[],
+  decodedBytesMax?: number
+): Target {
   const codec = compile(message, version)
   const reference = closureCodec(message, version, { unknownTags: 'skip', traced: false })
   return {
     name: `${message.name} v${version}`,
     seeds,
-    read: (bytes) => decodeWhole(codec, bytes),
+    read: (bytes) => decodeWhole(codec, bytes, decodedBytesMax),
     check(bytes, outcome) {
       expectOffsetInside(bytes, outcome)
       expectSameOutcome(
         outcome,
-        outcomeOfReference(() => decodeWhole(reference, bytes))
+        outcomeOfReference(() => decodeWhole(reference, bytes, decodedBytesMax))
       )
       if ('value' in outcome && bytes.length % keptModulus === 0) expectKept(message, version, bytes)
     }
   }
 }
 
-function decodeWhole<D>(codec: { decode(reader: Reader): D }, bytes: Uint8Array): D {
-  const reader = new Reader(bytes)
+function decodeWhole<D>(codec: { decode(reader: Reader): D }, bytes: Uint8Array, decodedBytesMax?: number): D {
+  const reader = new Reader(bytes, 0, decodedBytesMax)
   const value = codec.decode(reader)
   reader.expectEnd()
   return value

@@ -1,8 +1,9 @@
 // Owns what one execution may cost: time of the processor and memory, measured around it. A measurement that was
-// disturbed, by another process or by a collection of garbage, is taken again before it counts.
+// disturbed, by another process or by a collection of garbage, is taken again before it counts. Large inputs, which are
+// collected while they are read, have limits of their own.
 
 import { getHeapStatistics } from 'node:v8'
-import { outcomeOf, type Outcome, type Target } from './target.ts'
+import { outcomeOf, type Costs, type Outcome, type Target } from './target.ts'
 
 /** Milliseconds of the processor for one input. */
 export const executionMsMax = 50
@@ -21,13 +22,16 @@ export async function meteredOutcome(target: Target, bytes: Uint8Array): Promise
   if (outcome instanceof Promise) outcome = await outcome
   const wallMs = performance.now() - start
   const allocated = usedBytes() - before
-  if (wallMs > executionMsMax) await expectFast(target, bytes)
-  if (allocated < 0 || allocated > limitFor(bytes)) await expectSmall(target, bytes)
+  const { executionMs, allocatedBytes } = limitsFor(target, bytes)
+  if (wallMs > executionMs) await expectFast(target, bytes)
+  const isCollected = allocated < 0 && target.costs === undefined
+  if (isCollected || allocated > allocatedBytes) await expectSmall(target, bytes)
   return outcome
 }
 
-function limitFor(bytes: Uint8Array): number {
-  return Math.max(allocatedBytesMax, bytes.length * 2)
+function limitsFor(target: Target, bytes: Uint8Array): Costs {
+  const allocatedBytes = Math.max(allocatedBytesMax, bytes.length * 2)
+  return target.costs ?? { executionMs: executionMsMax, allocatedBytes }
 }
 
 /** Live memory and garbage that was not collected yet, in the heap and outside of it. */
@@ -44,7 +48,8 @@ async function expectFast(target: Target, bytes: Uint8Array): Promise<void> {
     const { user, system } = process.cpuUsage(start)
     leastMs = Math.min(leastMs, (user + system) / 1000)
   }
-  if (leastMs > executionMsMax) throw new CostError(`It takes ${leastMs.toFixed(0)} ms of the processor`)
+  if (leastMs > limitsFor(target, bytes).executionMs)
+    throw new CostError(`It takes ${leastMs.toFixed(0)} ms of the processor`)
 }
 
 /** The young generation is larger than the limit, so that nothing is collected during an execution that keeps to it. */
@@ -54,8 +59,9 @@ async function expectSmall(target: Target, bytes: Uint8Array): Promise<void> {
     const before = usedBytes()
     await outcomeOf(target, bytes)
     const allocated = usedBytes() - before
-    if (allocated > limitFor(bytes)) throw new CostError(`It allocates ${(allocated / 2 ** 20).toFixed(1)} MiB`)
-    if (allocated >= 0) return
+    if (allocated > limitsFor(target, bytes).allocatedBytes)
+      throw new CostError(`It allocates ${(allocated / 2 ** 20).toFixed(1)} MiB`)
+    if (allocated >= 0 || target.costs !== undefined) return
   }
   throw new CostError('It allocates more than the young generation holds')
 }

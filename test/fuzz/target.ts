@@ -8,9 +8,19 @@ import type { Seed } from './seed.ts'
 /** How reading ended: with a value, or with a refusal. Anything else that is thrown is a finding. */
 export type Outcome = { readonly value: unknown } | { readonly refusal: ProtocolError }
 
+/** What one execution may cost. */
+export interface Costs {
+  /** Milliseconds of the processor. */
+  readonly executionMs: number
+  /** Live memory and garbage, bytes. */
+  readonly allocatedBytes: number
+}
+
 export interface Target {
   readonly name: string
   readonly seeds: readonly Seed[]
+  /** Where they are others than those of small inputs. */
+  readonly costs?: Costs
   /** Reads the bytes: the part whose time and memory are measured. */
   read(bytes: Uint8Array): unknown
   /** Throws where the outcome is wrong. */

@@ -321,6 +321,27 @@ describe('the text', () => {
     expect(text.length).toBeLessThan(100_000)
   })
 
+  test('is short where lists are long inside of one another, and where texts and unknown tags are', () => {
+    const many = Array.from({ length: 110 }, (_, i) => i)
+    const replicas = many
+    const partitions = many.map((i) => ({
+      errorCode: 0,
+      partitionIndex: i,
+      leaderId: 1,
+      isrNodes: [],
+      replicaNodes: replicas
+    }))
+    const topics = many.map(() => ({ errorCode: 3, name: 'x'.repeat(3_000), partitions }))
+    const tags = many.map((i) => ({ tag: i + 100, bytes: new Uint8Array(1) }))
+    const body = { brokers: [], topics, [unknownTags]: tags }
+    const response = { api: 'Metadata', version: 12, correlationId: 1, body } as const
+    const frame = Buffer.concat(encodeResponse(response, { unknownTags: 'keep' }))
+    const { text } = readable(frame, { api: 'Metadata', version: 12 })
+    expect(text).toContain(`"${'x'.repeat(1_000)}" ... (3000 letters)\n`)
+    expect(text).toContain('  and 110 more unknown tags\n')
+    expect(text.length).toBeLessThan(1_000_000)
+  })
+
   test('has tagged fields that nobody knows', () => {
     const body = { errorCode: 0, throttleTimeMs: 0, [unknownTags]: [{ tag: 77, bytes: fromHex('0a0b') }] }
     const response = { api: 'Heartbeat', version: 4, correlationId: 1, body } as const

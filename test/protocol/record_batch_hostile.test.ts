@@ -1,7 +1,15 @@
 // Damaged and hostile batches are refused with a ProtocolError: never another error, a hang or a large allocation.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { crc32c, decompressBatch, ProtocolError, RecordBatch, splitRecordBatches } from 'kafka-once/protocol'
+import {
+  crc32c,
+  decompressBatch,
+  headersMax,
+  ProtocolError,
+  RecordBatch,
+  RecordBatchBuilder
+} from 'kafka-once/protocol'
+import { splitRecordBatches } from 'kafka-once/protocol'
 import { fromHex, gunzip, gzip, recordVectors, vectorNamed } from './record_vectors.ts'
 
 const readable = recordVectors.filter(({ name, batches }) => batches[0]?.magic === 2 && name !== 'several batches')
@@ -58,7 +66,24 @@ function snappyBlock(claimedBytes: number, ...tags: number[]): Uint8Array {
   }
 }
 
+function withHeaders(count: number): RecordBatch {
+  const builder = new RecordBatchBuilder({ batchBytesMax: 16 * 1024 * 1024 })
+  const headers = Array.from({ length: count }, () => ['', null] as const)
+  builder.append(null, null, headers, 0)
+  return RecordBatch.parse(builder.finishPlain({}), 0)
+}
+
 describe('a batch cut off at any length', () => {
+  test('with more headers in one record than anybody makes are found, and their headers are refused', () => {
+    const few = withHeaders(1_000).records()
+    expect(few.headers(0)).toHaveLength(1_000)
+    const many = withHeaders(headersMax + 1).records()
+    expect(() => many.headers(0)).toThrow(
+      expect.objectContaining({ code: 'BATCH_TOO_LARGE', message: expect.stringMatching(/has 1000001 headers/) })
+    )
+    expect(many.rawTail(0).length).toBeGreaterThan(2 * headersMax)
+  })
+
   test.each(small)('is truncated: $name', ({ bytes }) => {
     const whole = fromHex(bytes)
     for (let length = 0; length < whole.length; length++) {
