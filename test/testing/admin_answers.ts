@@ -16,6 +16,7 @@ const {
   INVALID_UPDATE_VERSION,
   MISMATCHED_ENDPOINT_TYPE,
   NONE,
+  SECURITY_DISABLED,
   TOPIC_ALREADY_EXISTS,
   UNKNOWN_TOPIC_ID,
   UNKNOWN_TOPIC_OR_PARTITION,
@@ -434,6 +435,24 @@ const cluster: AnswerCase[] = [
         { partitionId: 0, errorCode: ELECTION_NOT_NEEDED },
         { partitionId: 4, errorCode: UNKNOWN_TOPIC_OR_PARTITION }
       ])
+    }
+  },
+  {
+    name: 'has no access rules, and takes none',
+    async run(site) {
+      const rule = { resourceType: 2, principal: 'User:alice', host: '*', operation: 3, permissionType: 3 }
+      const refused = { errorCode: SECURITY_DISABLED, errorMessage: 'No Authorizer is configured.' }
+      const { principal, host, ...kinds } = rule
+      const filter = { resourceTypeFilter: 2, resourceNameFilter: 't', principalFilter: principal, hostFilter: host }
+      const { wire } = site
+      const described = await wire.request('DescribeAcls', 3, { ...kinds, ...filter, patternTypeFilter: 3 })
+      const onBroker = { ...refused, errorMessage: 'No Authorizer is configured on the broker' }
+      expect(described).toMatchObject({ ...onBroker, resources: [] })
+      const creations = ['t', 'u'].map((resourceName) => ({ ...rule, resourceName, resourcePatternType: 3 }))
+      expect((await wire.request('CreateAcls', 3, { creations })).results).toEqual([refused, refused])
+      const filters = [{ ...kinds, ...filter, patternTypeFilter: 3 }]
+      const { filterResults } = await wire.request('DeleteAcls', 3, { filters })
+      expect(filterResults).toEqual([{ ...refused, matchingAcls: [] }])
     }
   },
   {

@@ -16,6 +16,9 @@ import { addPartitionsToTxn } from './24_add_partitions_to_txn.ts'
 import { addOffsetsToTxn } from './25_add_offsets_to_txn.ts'
 import { endTxn } from './26_end_txn.ts'
 import { writeTxnMarkers } from './27_write_txn_markers.ts'
+import { describeAcls } from './29_describe_acls.ts'
+import { createAcls } from './30_create_acls.ts'
+import { deleteAcls } from './31_delete_acls.ts'
 import { describeConfigs } from './32_describe_configs.ts'
 import { alterConfigs } from './33_alter_configs.ts'
 import { describeLogDirs } from './35_describe_log_dirs.ts'
@@ -52,6 +55,9 @@ const all: readonly ApiHandler[] = [
   addOffsetsToTxn,
   endTxn,
   writeTxnMarkers,
+  describeAcls,
+  createAcls,
+  deleteAcls,
   describeConfigs,
   alterConfigs,
   describeLogDirs,
