@@ -32,6 +32,7 @@ const codecs: { readonly [C in CodecClientName]?: MakeRecordCodec } = {
 const works = {
   encode: 'Encode a batch',
   values: 'Decode a batch and hand out each value',
+  places: 'Decode a batch, find where each value lies and read its first and its last byte',
   everything: 'Decode a batch and hand out key, value, headers, offset and timestamp of each record'
 } as const
 
@@ -59,6 +60,11 @@ async function subjectOf(make: MakeRecordCodec, work: Work, shape: RecordShape):
   const codec = await make(records, batch, taking)
   const check = async (): Promise<void> => {
     if (work === 'encode') return deepStrictEqual(factsIn(await codec.encode()), expected)
+    if (work === 'places') {
+      taking.endsSum = 0
+      await codec.places()
+      return deepStrictEqual(taking.endsSum, endsSumOf(records))
+    }
     taking.all = []
     await codec[work]()
     const found = taking.all.map(takenFacts)
@@ -70,6 +76,12 @@ async function subjectOf(make: MakeRecordCodec, work: Work, shape: RecordShape):
     )
   }
   return { check, run: runnerOf(codec, work) }
+}
+
+function endsSumOf(records: readonly TextRecord[]): number {
+  const taking = new Taking()
+  for (const { value } of records) taking.takeEnds(value.charCodeAt(0), value.charCodeAt(value.length - 1))
+  return taking.endsSum
 }
 
 /** Keeps the last batch alive for a moment, so that no compiler finds out that nobody wants it. */
@@ -111,3 +123,6 @@ function workload(work: Work, shape: RecordShape): CodecWorkload {
 export const recordWorkloads: readonly CodecWorkload[] = recordShapes.flatMap((shape) => {
   return (['encode', 'values', 'everything'] as const).map((work) => workload(work, shape))
 })
+
+const usual = recordShapes.find(({ name }) => name === '100')
+export const placeWorkloads: readonly CodecWorkload[] = usual === undefined ? [] : [workload('places', usual)]

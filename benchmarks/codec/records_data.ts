@@ -133,6 +133,8 @@ export class Taking {
   offset: bigint | string = 0n
   timestamp: bigint | string | number = 0
   bytes = 0
+  /** Of the first and the last byte of each value. */
+  endsSum = 0
   /** All of them, while results are compared. */
   all: TakenRecord[] | undefined = undefined
 
@@ -140,6 +142,10 @@ export class Taking {
     this.value = value
     if (value !== null) this.bytes += value.length
     if (this.all !== undefined) this.all.push({ key: null, value, headers: [], offset: '0', timestamp: '0' })
+  }
+
+  takeEnds(first: number, last: number): void {
+    this.endsSum = (this.endsSum * 31 + first * 256 + last) | 0
   }
 
   take(

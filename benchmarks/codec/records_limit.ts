@@ -115,6 +115,22 @@ function decodeValues(bytes: Uint8Array, buffer: ArrayBuffer, offset: number, co
   }
 }
 
+function decodePlaces(bytes: Uint8Array, count: number, taking: Taking): void {
+  let at = headerBytes
+  for (let i = 0; i < count; i++) {
+    const length = number(bytes, at)
+    const next = end + length
+    number(bytes, end + 1)
+    number(bytes, end)
+    const keyLength = number(bytes, end)
+    if (keyLength > 0) end += keyLength
+    const valueLength = number(bytes, end)
+    if (end + valueLength >= next || next > bytes.length) throw new Error('A record is too long')
+    taking.takeEnds(bytes[end]!, bytes[end + valueLength - 1]!)
+    at = next
+  }
+}
+
 const noHeaders: readonly unknown[] = []
 
 function decodeEverything(bytes: Buffer, buffer: ArrayBuffer, offset: number, count: number, taking: Taking): void {
@@ -170,6 +186,10 @@ function limitCodec(records: readonly TextRecord[], batch: Buffer, taking: Takin
     values() {
       check(bytes, crc)
       decodeValues(bytes, buffer, 0, bytes.readInt32BE(57), taking)
+    },
+    places() {
+      check(bytes, crc)
+      decodePlaces(bytes, bytes.readInt32BE(57), taking)
     },
     everything() {
       check(bytes, crc)

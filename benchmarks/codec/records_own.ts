@@ -36,6 +36,14 @@ export function ownCodec(records: readonly TextRecord[], batch: Buffer, taking: 
       const view = RecordBatch.parse(batch).records()
       for (let i = 0; i < view.count; i++) taking.takeValue(view.value(i))
     },
+    places() {
+      const view = RecordBatch.parse(batch).records()
+      const { bytes } = view
+      for (let i = 0; i < view.count; i++) {
+        const start = view.valueStart(i)
+        taking.takeEnds(bytes[start]!, bytes[start + view.valueLength(i) - 1]!)
+      }
+    },
     everything() {
       const view = RecordBatch.parse(batch).records()
       for (let i = 0; i < view.count; i++) {

@@ -11,6 +11,8 @@ export interface RecordCodec {
   encode(): Uint8Array | Promise<Uint8Array>
   /** Finds the records of the batch and hands each value out. */
   values(): void | Promise<void>
+  /** Finds the records of the batch and reads the first and the last byte of each value. */
+  places(): void | Promise<void>
   /** Finds the records of the batch and hands out all that there is of each. */
   everything(): void | Promise<void>
 }
@@ -20,6 +22,13 @@ export type MakeRecordCodec = (
   batch: Buffer,
   taking: Taking
 ) => RecordCodec | Promise<RecordCodec>
+
+/** The peers offer a view or a text of each value. */
+function takeEndsOf(value: Bytes, taking: Taking): void {
+  const last = value.length - 1
+  if (typeof value === 'string') taking.takeEnds(value.charCodeAt(0), value.charCodeAt(last))
+  else taking.takeEnds(value[0]!, value[last]!)
+}
 
 interface KafkaJsRecord {
   readonly key: Buffer | null
@@ -53,6 +62,10 @@ async function kafkaJs(records: readonly TextRecord[], batch: Buffer, taking: Ta
     async values() {
       const decoded = await decodeBatch(new Decoder(batch))
       for (const { value } of decoded.records) taking.takeValue(value)
+    },
+    async places() {
+      const decoded = await decodeBatch(new Decoder(batch))
+      for (const { value } of decoded.records) if (value !== null) takeEndsOf(value, taking)
     },
     async everything() {
       const decoded = await decodeBatch(new Decoder(batch))
@@ -95,6 +108,11 @@ async function platformatic(records: readonly TextRecord[], batch: Buffer, takin
     encode: () => codec.createRecordsBatch(messages, {}).buffer,
     values() {
       for (const { value } of codec.readRecordsBatch(Reader.from(batch)).records) taking.takeValue(value)
+    },
+    places() {
+      for (const { value } of codec.readRecordsBatch(Reader.from(batch)).records) {
+        if (value !== null) takeEndsOf(value, taking)
+      }
     },
     everything() {
       const { firstOffset, firstTimestamp, records: found } = codec.readRecordsBatch(Reader.from(batch))
@@ -164,6 +182,11 @@ async function kafkaTs(records: readonly TextRecord[], batch: Buffer, taking: Ta
     values() {
       for (const decoded of decode()) {
         for (const { value } of decoded.records) taking.takeValue(value)
+      }
+    },
+    places() {
+      for (const decoded of decode()) {
+        for (const { value } of decoded.records) if (value !== null) takeEndsOf(value, taking)
       }
     },
     everything() {

@@ -255,6 +255,31 @@ export class RecordView {
   }
 
   /**
+   * Where the value begins in `bytes`. With `valueLength` this reaches a value without making an object for it, which takes
+   * longer than to find it.
+   */
+  valueStart(i: number): number {
+    return this.slots[this.slotOf(i) + valueSlot]!
+  }
+
+  /** How many bytes the value has; -1 for null. */
+  valueLength(i: number): number {
+    return this.slots[this.slotOf(i) + valueLengthSlot]!
+  }
+
+  /** Where the key begins in `bytes`; of no meaning where it is null. */
+  keyStart(i: number): number {
+    this.keyLength(i)
+    return varintEnd
+  }
+
+  /** How many bytes the key has; -1 for null. */
+  keyLength(i: number): number {
+    const { bytes } = this
+    return readVarint(bytes, this.slots[this.slotOf(i) + keySlot]!, bytes.length)
+  }
+
+  /**
    * The headers, read anew on each call; their values are views of the batch's bytes. Throws a ProtocolError
    * `BATCH_TOO_LARGE` where there are more than `headersMax`; `rawTail` has them all the same.
    */
