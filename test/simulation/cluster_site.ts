@@ -164,6 +164,12 @@ export class ClusterSite {
     await this.#start()
   }
 
+  /** What programs are told of it. */
+  addressesFor({ knowsOne }: Shape): string[] {
+    const all = this.kafka.bootstrap.split(',')
+    return knowsOne ? all.slice(0, 1) : all
+  }
+
   portOf(index: number): number {
     return this.kafka.cluster.nodes.get(this.#brokerId(index))?.port ?? 0
   }

@@ -95,6 +95,12 @@ export class Mishaps {
         return undefined
       case 'stop':
         return hand.program?.stop()
+      case 'disconnect':
+        if (action.also !== undefined) site.apply(action.also)
+        supervisor.runtime.setTimer(action.afterMs, () => {
+          for (const link of world.network.linksOf(process, site.portOf(action.broker))) link.cut()
+        })
+        return undefined
       case 'part':
         return world.network.part(process, site.portOf(action.broker), action.forMs)
       case 'clock':

@@ -147,7 +147,7 @@ export class PipelinePlay implements Play {
     const { plan, site, folder } = this.#parts
     const { shape } = plan
     return {
-      brokers: site.kafka.bootstrap,
+      brokers: site.addressesFor(shape).join(','),
       jobName: 'job',
       input,
       outputs: this.#outputs,

@@ -19,6 +19,8 @@ export type Action =
   | { readonly do: 'start' }
   | { readonly do: 'stop' }
   | { readonly do: 'part'; readonly broker: number; readonly forMs: number }
+  /** The program's connections to a broker end. `also` happens at once. */
+  | { readonly do: 'disconnect'; readonly broker: number; readonly afterMs: number; readonly also?: Action }
   | { readonly do: 'killBroker'; readonly broker: number; readonly downMs: number }
   | { readonly do: 'pauseBroker'; readonly broker: number; readonly forMs: number }
   /** Those that stand still go on. */
@@ -52,6 +54,8 @@ export interface Shape {
   /** What is played: the engine's pipeline, or transactions without the engine. */
   readonly play: 'pipeline' | 'transactions'
   readonly brokers: 1 | 3
+  /** Whether programs are told the address of the first broker alone. */
+  readonly knowsOne: boolean
   readonly transactionVersion: 0 | 1 | 2
   readonly partitions: number
   readonly outputs: number

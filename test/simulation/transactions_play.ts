@@ -30,7 +30,7 @@ export class TransactionsPlay implements Play {
     this.#parts = parts
     this.#topics = transactionTopics(plan)
     this.#records = batchRecords + 1
-    const brokers = site.kafka.bootstrap.split(',')
+    const brokers = site.addressesFor(plan.shape)
     this.launch = (runtime, tell) =>
       launchTransactions({
         brokers,
