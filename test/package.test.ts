@@ -90,10 +90,10 @@ test(
 )
 
 test(
-  'the types are whole and the programs of the README compile',
+  'the types are whole and the programs of the READMEs compile',
   async () => {
-    const programs = readmePrograms()
-    expect(programs.length).toBeGreaterThanOrEqual(3)
+    const programs = ['README.md', 'src/testing/README.md'].flatMap(programsIn)
+    expect(programs.length).toBeGreaterThanOrEqual(5)
     for (const [i, program] of programs.entries()) writeFileSync(join(user, `readme_${i}.ts`), program)
     const imports = doors.map((door, i) => `export * as door${i} from '${join('kafka-once', door)}'`)
     writeFileSync(join(user, 'doors.ts'), imports.join('\n'))
@@ -114,9 +114,9 @@ test(
   timeoutMs
 )
 
-/** The TypeScript of the README; a part that goes on from the one before it stands behind that one. */
-function readmePrograms(): string[] {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+/** The TypeScript of a README; a part that goes on from the one before it stands behind that one. */
+function programsIn(path: string): string[] {
+  const readme = readFileSync(join(root, path), 'utf8')
   const parts = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, part = '']) => part)
   let start = ''
   return parts.map((part) => {

@@ -1,6 +1,6 @@
 // The embedded Kafka serves this project's own client over TCP.
 import { Kafka } from 'kafka-once'
-import { EmbeddedKafka } from 'kafka-once/testing'
+import { EmbeddedKafka, simulate } from 'kafka-once/testing'
 import { describe, expect, test } from 'vitest'
 
 async function texts(kafka: Kafka, topic: string, count: number): Promise<string[]> {
@@ -13,6 +13,18 @@ async function texts(kafka: Kafka, topic: string, count: number): Promise<string
   }
   await consumer.close()
   return found
+}
+
+function playInMemory() {
+  return simulate({ seed: 1 }, async (world) => {
+    const broker = await EmbeddedKafka.start({ runtime: world.spawn('cluster', 'brokers').runtime })
+    const { runtime } = world.spawn('elsewhere', 'shop')
+    const shop = new Kafka({ brokers: broker.addresses, runtime })
+    await shop.admin().createTopics([{ topic: 'orders', partitionCount: 1 }])
+    await shop.producer().send({ topic: 'orders', value: 'tea' })
+    await runtime.sleep(60_000)
+    return (await broker.records('orders')).length
+  })
 }
 
 describe('an embedded Kafka', () => {
@@ -37,6 +49,13 @@ describe('an embedded Kafka', () => {
     const delayed = embedded.control('Fetch', () => ({ delayMs: 10 }), { keep: true })
     expect(await texts(client, 'orders', 1)).toEqual(['tea'])
     delayed.cancel()
+  })
+
+  test('does as its README shows: in memory a minute is nothing, and a seed fixes the run', async () => {
+    const run = await playInMemory()
+    expect(run.outcome).toEqual({ kind: 'ended', value: 1 })
+    expect(run.virtualMs).toBeGreaterThan(60_000)
+    expect((await playInMemory()).hash).toBe(run.hash)
   })
 
   test('leaves no socket behind', async () => {
