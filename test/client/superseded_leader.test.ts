@@ -124,3 +124,33 @@ async function firstOf(consumer: ReturnType<Kafka['consumer']>): Promise<string 
   }
   return undefined
 }
+
+test('a witness is pending, also where the old coordinator of its ledger shows the transaction before', async () => {
+  await using embedded = await EmbeddedKafka.start({ brokers: 3, config })
+  const [oldAddress = '', ...others] = embedded.addresses
+  await using kafka = new Kafka({ brokers: others, ...calm, requestTimeoutMs: 1_000 })
+  await kafka.admin().createTopics([{ topic, partitionCount: 1, replicationFactor: 3 }])
+  if (embedded.leaderOf(topic, 0) === old) embedded.moveLeader(topic, 0, 2)
+  kafka.cluster.invalidateTopic(topic)
+  embedded.moveCoordinator('group', 'id.ledger', old)
+  embedded.moveCoordinator('transaction', 'id', 2)
+  const producer = kafka.transactionalProducer({ transactionalId: 'id' })
+  const write = async (): Promise<PreparedTransaction> => {
+    const transaction = producer.beginTransaction()
+    await transaction.send({ topic, partition: 0, value: 'v' })
+    const handle = await transaction.prepare()
+    expect(await transaction.commit()).toEqual({ kind: 'committed' })
+    return handle
+  }
+  await write()
+  embedded.pause(old)
+  await expect.poll(() => embedded.coordinatorOf('group', 'id.ledger')).not.toBe(old)
+  kafka.cluster.invalidateCoordinator('group', 'id.ledger')
+  embedded.transactions.markers.add((marker) => (marker.topic === '__consumer_offsets' ? 'skip' : undefined))
+  const handle = await write()
+  embedded.resume(old)
+  await using late = new Kafka({ brokers: [oldAddress], ...calm })
+  expect(await late.cluster.coordinator('group', 'id.ledger')).toBe(old)
+  const proof = await late.resumeTransaction(handle).prove({ proofDeadlineMs: 100 })
+  expect(proof).toMatchObject({ kind: 'hanging', partitions: [{ topic: '__consumer_offsets' }] })
+})
