@@ -105,12 +105,16 @@ class Bytes {
   }
 }
 
+/** The fields of a struct that the version has. */
+type Present = readonly (readonly [name: string, field: AnyField])[]
+
 class HostileFrame {
   readonly #version: number
   readonly #isFlexible: boolean
   readonly #shape: Shape
   readonly #bytes: number
   readonly #dice: Dice
+  readonly #present = new Map<Fields, Present>()
 
   constructor(version: number, isFlexible: boolean, shape: Shape, bytes: number, dice: Dice) {
     this.#version = version
@@ -128,7 +132,7 @@ class HostileFrame {
   }
 
   #struct(out: Bytes, fields: Fields, path: ListPath | undefined): void {
-    const present = Object.entries(fields).filter(([, { spec }]) => includesVersion(spec.versions, this.#version))
+    const present = this.#fieldsIn(fields)
     const next = (name: string): ListPath | undefined => (path === undefined ? undefined : pathBehind(path, name))
     for (const [name, field] of present) {
       if (field.spec.tag === undefined) this.#value(out, field, next(name))
@@ -151,6 +155,15 @@ class HostileFrame {
       out.uvarint(i & 1)
       if (i & 1) out.byte(i & 0xff)
     }
+  }
+
+  #fieldsIn(fields: Fields): Present {
+    let present = this.#present.get(fields)
+    if (present === undefined) {
+      present = Object.entries(fields).filter(([, { spec }]) => includesVersion(spec.versions, this.#version))
+      this.#present.set(fields, present)
+    }
+    return present
   }
 
   #value(out: Bytes, { spec }: AnyField, path: ListPath | undefined): void {
