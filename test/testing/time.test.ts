@@ -130,7 +130,7 @@ test('a group that does not get stable is told as it is', async () => {
   )
 })
 
-test('brokers start, answer and end while all timers of the process stand still', async () => {
+test('brokers start, answer and end while all timers of the process stand still, and go on with them', async () => {
   vi.useFakeTimers()
   try {
     await using kafka = await EmbeddedKafka.start({ brokers: 3 })
@@ -138,6 +138,12 @@ test('brokers start, answer and end while all timers of the process stand still'
     await client.admin().createTopics([{ topic: 'still', partitionCount: 1 }])
     await client.producer().send({ topic: 'still', value: 'x' })
     expect(await kafka.records('still')).toHaveLength(1)
+    const leader = kafka.leaderOf('still', 0)!
+    await kafka.kill(leader)
+    vi.advanceTimersByTime(8_999)
+    expect(kafka.leaderOf('still', 0)).toBe(leader)
+    vi.advanceTimersByTime(1)
+    expect(kafka.leaderOf('still', 0)).not.toBe(leader)
   } finally {
     vi.useRealTimers()
   }
