@@ -1,6 +1,7 @@
 // Owns the records inside one batch: finds where each begins and ends, once and with every check, and makes keys,
 // values and headers only when they are asked for. This is the hottest reading path, so it is plain code over positions
-// and makes no object per record. A view pins the bytes it came from; `copy` lets go of them. KIP-98, KIP-82 (headers).
+// and makes no object per record, only an index of up to 20 bytes for each, which has seven at least. A view pins the bytes
+// it came from; `copy` lets go of them. KIP-98, KIP-82 (headers).
 // Source: org.apache.kafka.common.record.internal.DefaultRecord.
 
 import { headerKey } from './header_key.ts'
