@@ -52,7 +52,7 @@ describe('the values of hostile frames', () => {
   test(
     'take no more memory than is estimated, for every message in every version',
     async () => {
-      const told = await measured(512, ['--mebibytes=0.02'])
+      const told = await measured(512, ['--mebibytes=0.01'])
       expect(told).toMatch(/^\d{4,} frames .* 0 refusals\n.*\n0 breaches\n$/)
     },
     programTimeoutMs
