@@ -98,6 +98,15 @@ test('a position in a later epoch than the old leader knows is not taken for tru
     expect(await firstOf(consumer)).toBe('next')
   }))
 
+test('an epoch that no broker knows is taken for truncated once nobody can be outdated any more', () =>
+  withStandstill(async ({ kafka, goOn }) => {
+    await kafka.producer().send({ topic, partition: 0, value: 'read' })
+    const leaderEpoch = kafka.cluster.cachedLeader(topic, 0)!.leaderEpoch + 1
+    const consumer = (await goOn()).consumer()
+    const assigned = consumer.assign([{ topic, partition: 0, position: 1n, leaderEpoch }])
+    await expect(assigned).rejects.toMatchObject({ code: 'LOG_TRUNCATED' })
+  }))
+
 test('a position behind the end of the old leader is not taken for one outside of the log', () =>
   withStandstill(async ({ kafka, goOn }) => {
     await kafka.producer().send({ topic, partition: 0, value: 'read' })

@@ -16,6 +16,9 @@ export interface EpochQuestion extends TopicPartition {
   readonly epoch: number
 }
 
+/** A leader that knows nothing of an epoch is taken for an outdated one for so long, milliseconds. */
+const unknownEpochPatienceMs = 5_000
+
 /**
  * The largest epoch up to the asked one that the leader knows, and where it ended, by `topic:partition`; -1 for both
  * where the leader knows none. Needs brokers of Kafka 2.3 or newer, on which a consumer may ask: see `canAskEpochs`.
@@ -26,15 +29,21 @@ export function epochEnds(
   questions: readonly EpochQuestion[],
   ask: AskOptions
 ): Promise<Map<string, Position>> {
-  return askLeaders(cluster, 'OffsetForLeaderEpoch', questions, ask, async (nodeId, partitions, options) => {
+  const { runtime } = cluster
+  const believeAtMs = runtime.monotonicMs() + Math.min(unknownEpochPatienceMs, ask.deadlineMs / 2)
+  // An epoch that no broker knows may have been lost with its leader, or never been.
+  const newest = questions.some(({ topic, partition, epoch }) => epoch > knownLeaderEpoch(cluster, topic, partition))
+  const askOptions = { ...ask, newest }
+  return askLeaders(cluster, 'OffsetForLeaderEpoch', questions, askOptions, async (nodeId, partitions, options) => {
+    // Whoever has a record of an epoch knows of it, whatever an outdated broker has told since.
+    const isPatient = runtime.monotonicMs() < believeAtMs
     const body = {
       replicaId: -1,
       topics: partitionsByTopic(partitions).map(([topic, group]) => ({
         topic,
         partitions: group.map(({ partition, epoch }) => ({
           partition,
-          // Whoever has a record of an epoch knows of it, whatever an outdated broker has told since.
-          currentLeaderEpoch: Math.max(epoch, knownLeaderEpoch(cluster, topic, partition)),
+          currentLeaderEpoch: Math.max(isPatient ? epoch : -1, knownLeaderEpoch(cluster, topic, partition)),
           leaderEpoch: epoch
         }))
       }))
