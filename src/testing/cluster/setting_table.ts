@@ -25,6 +25,8 @@ export interface SettingInfo {
   readonly defaultValue: string | null
   /** Whether it can be changed while the broker runs. */
   readonly isDynamic: boolean
+  /** Whether Kafka keeps it from administrators. */
+  readonly isInternal: boolean
 }
 
 /** A setting of a broker that is the default of a topic's, in a unit that is so many times as large. */
@@ -54,7 +56,7 @@ function oneOf(...allowed: string[]): Check {
   }
 }
 
-const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed' | 'dynamic'])[] = [
+const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed' | 'dynamic' | 'internal'])[] = [
   ['add.partitions.to.txn.retry.backoff.max.ms', 'int', '100', 'fixed'],
   ['add.partitions.to.txn.retry.backoff.ms', 'int', '20', 'fixed'],
   ['auto.create.topics.enable', 'boolean', 'true', 'fixed'],
@@ -119,7 +121,7 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['max.incremental.fetch.session.cache.slots', 'int', '1000', 'fixed'],
   ['max.request.partition.size.limit', 'int', '2000', 'fixed'],
   ['message.max.bytes', 'int', '1048588', 'dynamic'],
-  ['min.incremental.fetch.session.eviction.ms', 'long', '120000', 'fixed'],
+  ['min.incremental.fetch.session.eviction.ms', 'long', '120000', 'internal'],
   ['min.insync.replicas', 'int', '1', 'dynamic'],
   ['num.partitions', 'int', '1', 'fixed'],
   ['offset.metadata.max.bytes', 'int', '4096', 'fixed'],
@@ -128,7 +130,7 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['offsets.retention.minutes', 'int', '10080', 'fixed'],
   ['offsets.topic.num.partitions', 'int', '50', 'fixed'],
   ['offsets.topic.replication.factor', 'short', '3', 'fixed'],
-  ['producer.id.expiration.check.interval.ms', 'int', '600000', 'fixed'],
+  ['producer.id.expiration.check.interval.ms', 'int', '600000', 'internal'],
   ['producer.id.expiration.ms', 'int', '86400000', 'dynamic'],
   ['request.timeout.ms', 'int', '30000', 'fixed'],
   ['transaction.abort.timed.out.transaction.cleanup.interval.ms', 'int', '10000', 'fixed'],
@@ -141,7 +143,7 @@ const brokerRows: readonly (readonly [string, SettingKind, string | null, 'fixed
   ['transaction.two.phase.commit.enable', 'boolean', 'false', 'fixed'],
   ['transactional.id.expiration.ms', 'int', '604800000', 'fixed'],
   ['unclean.leader.election.enable', 'boolean', 'false', 'dynamic'],
-  ['unstable.api.versions.enable', 'boolean', 'false', 'fixed']
+  ['unstable.api.versions.enable', 'boolean', 'false', 'internal']
 ]
 
 /** What Kafka asks of values besides their type, where the brokers here go by them. */
@@ -245,7 +247,7 @@ const topicRows: readonly (readonly [string, SettingKind, string, readonly Synon
 export const brokerSettings: ReadonlyMap<string, SettingInfo> = new Map(
   brokerRows.map(([name, kind, defaultValue, change]) => [
     name,
-    { kind, defaultValue, isDynamic: change === 'dynamic' }
+    { kind, defaultValue, isDynamic: change === 'dynamic', isInternal: change === 'internal' }
   ])
 )
 

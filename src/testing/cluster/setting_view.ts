@@ -29,9 +29,9 @@ export interface ShownSetting {
 
 /** All settings of the brokers, or those named. */
 export function shownBrokerSettings(settings: Settings, names: readonly string[] | null): ShownSetting[] {
-  return chosen(brokerSettings.keys(), names).map((name) => {
-    const { kind, isDynamic } = brokerSettings.get(name)!
-    return shown(name, settings.find(name) ?? null, kind, brokerSynonyms(settings, name), !isDynamic)
+  return chosen(brokerSettings.keys(), names).flatMap((name) => {
+    const { kind, isDynamic, isInternal } = brokerSettings.get(name)!
+    return isInternal ? [] : shown(name, settings.find(name) ?? null, kind, brokerSynonyms(settings, name), !isDynamic)
   })
 }
 
