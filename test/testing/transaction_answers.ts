@@ -252,6 +252,7 @@ export function produceAnswers(site: AnsweringSite): void {
     expect((await resumed.send({ sequence: 0, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
     expect((await resumed.send({ sequence: 9, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
     expect((await resumed.end()).errorCode).toBe(NONE)
+    await here.raw.untilState(here.name, 'CompleteCommit')
     expect(await here.committedValues()).toEqual(['a', 'b', 'c'])
   })
 
