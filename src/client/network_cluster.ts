@@ -148,7 +148,8 @@ export class NetworkCluster implements Cluster {
     const answers = (await Promise.allSettled(asked)).flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     signal?.throwIfAborted()
     const isAgreed = names.every((name) => new Set(answers.map((one) => one.get(name)?.topic?.topicId)).size <= 1)
-    if (isAgreed && answers.length * 2 > brokers.length) return this.topics(names, options)
+    if (isAgreed && answers.length * 2 > brokers.length)
+      return this.topics(names, signal === undefined ? {} : { signal })
     const what = isAgreed
       ? `only ${answers.length} of ${brokers.length} brokers answer`
       : 'brokers mean different topics'

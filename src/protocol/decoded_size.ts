@@ -2,7 +2,7 @@
 // themselves: a list of empty names has one byte for each and takes a hundred and fifty. The estimate is counted from the
 // declaration once for each list and is never too low, whichever back end decodes and whatever the values are; the figures
 // are those of V8 with pointers of eight bytes. Text counts twice its bytes, where it is longer than what the figure of a
-// text has room for. `test/protocol/decoded_memory.test.ts` holds it against measured heaps.
+// text has room for. `test/programs/decoded_memory.ts` holds it against measured heaps.
 
 import { includesVersion } from './schema.ts'
 import type { FieldSpec, Fields, PrimitiveKind } from './schema.ts'

@@ -1,5 +1,6 @@
 // Owns decoded messages as text for people who debug: only the fields that the version has, errors by their names, long
-// lists, texts and bytes cut short, so that a text of millions of elements costs no more than a short one. Passwords and the like are not shown, so that the text may go into a report.
+// lists, texts and bytes cut short, so that a text of millions of elements costs no more than a short one. Passwords and
+// the like are not shown, so that the text may go into a report.
 
 import { unknownTags, type UnknownTag } from './codec_closure.ts'
 import { defaultTest } from './defaults.ts'

@@ -3,6 +3,9 @@
 
 export { codeOf } from './failure_code.ts'
 export { onAbort } from './abort.ts'
+export { linked, NoLinksError, unlessMissing } from './file_calls.ts'
+export { FolderHeldError, lockFolder } from './folder_lock.ts'
+export type { FolderLock } from './folder_lock.ts'
 export { digestBytes, digestNow, hmacNow, pbkdf2Now } from './node_hash.ts'
 export type { HashName } from './node_hash.ts'
 export { nodeRuntime } from './node_runtime.ts'

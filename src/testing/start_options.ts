@@ -62,6 +62,8 @@ export interface Address {
 
 const brokersMax = 100
 const portMax = 65_535
+const shownLettersMax = 100
+const shownElementsMax = 20
 
 interface Rule {
   /** To be read after "must be". */
@@ -177,8 +179,13 @@ function counted(brokers: number): string {
   return brokers === 1 ? '1 broker' : `${brokers} brokers`
 }
 
+/** A value as it may stand in an error; an object may hold secrets, or itself. */
 function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 100)
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, shownLettersMax))
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return `[${value.slice(0, shownElementsMax).map(shown).join(', ')}]`
+  return isRecord(value) ? 'an object' : String(value)
 }
 
 function refuse(what: string): never {

@@ -111,27 +111,29 @@ describe('a data folder', () => {
     await site.produce(topic, batch())
     await kafka.save()
     await kafka.save()
-    expect(readdirSync(dataFolder)).toEqual(['cluster.lock', 'cluster.snapshot'])
+    expect(readdirSync(dataFolder)).toEqual(['cluster.snapshot', 'lock'])
     await kafka.close()
     expect(readdirSync(dataFolder)).toEqual(['cluster.snapshot'])
   })
 
   test('has one cluster at a time, and is free again when that is closed or its process gone', async () => {
     const first = await EmbeddedKafka.start({ dataFolder })
-    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow(
-      `in use by an embedded Kafka of process ${process.pid}`
-    )
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow(`is in use: process ${process.pid} on`)
     await first.close()
     await using second = await EmbeddedKafka.start({ dataFolder })
-    const lock = readFileSync(join(dataFolder, 'cluster.lock'), 'utf8')
+    const path = join(dataFolder, 'lock')
+    const lock = readFileSync(path, 'utf8')
     await second.close()
-    for (const left of [lock.replace(String(process.pid), '999999999'), lock.slice(0, 5)]) {
-      writeFileSync(join(dataFolder, 'cluster.lock'), left)
+    writeFileSync(path, lock.replace(`"pid":${process.pid}`, '"pid":999999999'))
+    {
       await using next = await EmbeddedKafka.start({ dataFolder })
       expect(next.brokerIds).toEqual([1])
     }
-    writeFileSync(join(dataFolder, 'cluster.lock'), JSON.stringify({ ...JSON.parse(lock), host: 'elsewhere' }))
-    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('on elsewhere: close that one first')
+    const { token, owner } = JSON.parse(lock)
+    writeFileSync(path, JSON.stringify({ token, owner: { ...owner, host: 'elsewhere' } }))
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('on elsewhere holds it, and whether')
+    writeFileSync(path, lock.slice(0, 5))
+    await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('cannot be understood')
   })
 
   test('needs as many brokers as its cluster had', async () => {

@@ -4,10 +4,16 @@ import type { EmbeddedKafkaOptions } from 'kafka-once/testing'
 import { Kafka } from 'kafka-once'
 import { expect, test } from 'vitest'
 
+const circular: { self?: unknown } = {}
+circular.self = circular
+
 const refused: readonly (readonly [options: unknown, message: string])[] = [
   [{ brokers: 0 }, 'has brokers: 0, which must be a whole number from 1 to 100'],
   [{ brokers: 1.5 }, 'has brokers: 1.5'],
   [{ brokers: '3' }, 'has brokers: "3"'],
+  [{ brokers: Number.NaN }, 'has brokers: NaN'],
+  [{ brokers: 3n }, 'has brokers: 3n'],
+  [{ ports: [1n] }, 'has ports: [1n]'],
   [{ port: 9092 }, 'knows no option port; known are brokers, runtime, host, ports'],
   [{ ports: 9092 }, 'has ports: 9092, which must be a list of whole numbers'],
   [{ ports: [99_999] }, 'has ports: [99999]'],
@@ -20,6 +26,7 @@ const refused: readonly (readonly [options: unknown, message: string])[] = [
   [{ transactionVersion: 3 }, 'has transactionVersion: 3, which must be 0, 1 or 2'],
   [{ replicationDelayMs: -1 }, 'has replicationDelayMs: -1'],
   [{ dataFolder: '' }, 'has dataFolder: ""'],
+  [{ runtime: circular }, 'has runtime: an object, which must be'],
   [{ runtime: {} }, 'which must be a runtime that others can connect to'],
   [{ sasl: {} }, 'needs as sasl an object with users'],
   [{ sasl: { users: { alice: 5 } } }, 'needs as sasl an object with users'],
@@ -33,7 +40,7 @@ const refused: readonly (readonly [options: unknown, message: string])[] = [
   ['localhost:9092', 'takes an object of options, not "localhost:9092"']
 ]
 
-test.each(refused)('start refuses %j', async (options, message) => {
+test.each(refused)('start refuses %o', async (options, message) => {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what programs without types may give
   await expect(EmbeddedKafka.start(options as EmbeddedKafkaOptions)).rejects.toThrow(message)
 })

@@ -2,14 +2,11 @@
 // link, which fails where that name is taken; then the folder is flushed. So a name that is there has whole content, and
 // nothing is ever replaced. Files are readable by their owner alone: what they hold can commit transactions.
 import { dirname, join, resolve } from 'node:path'
-import { codeOf } from '../../runtime/index.ts'
-import type { Files, Runtime } from '../../runtime/index.ts'
+import { codeOf, FolderHeldError, linked, lockFolder, NoLinksError, unlessMissing } from '../../runtime/index.ts'
+import type { Files, FolderLock, Runtime } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import { checkFileStorageOptions } from '../options.ts'
 import type { FileStorageOptions } from '../options.ts'
-import { linked, unlessMissing } from './file_calls.ts'
-import { lockFolder } from './file_lock.ts'
-import type { FolderLock } from './file_lock.ts'
 import { BlobCheckpointStore } from './store.ts'
 import type { Blobs } from './store.ts'
 import type { CheckpointStorage, CheckpointStore, StorageContext } from './storage.ts'
@@ -24,6 +21,9 @@ const diskFull = 'Make room on the disk; nothing of an earlier checkpoint is los
 const notAllowed = 'Let the user of this process write there, or choose another directory.'
 const inTheWay = 'Something that is no directory has that name: choose another one.'
 const isGone = 'The directory was removed, and with it what the job goes on from: bring it back.'
+const needsLinks =
+  'A checkpoint gets its name by a link, which never replaces another one: choose a directory on a file system that ' +
+  'has them, such as ext4, xfs, APFS or NTFS.'
 const nextSteps: Readonly<Record<string, string>> = {
   ENOSPC: diskFull,
   EDQUOT: diskFull,
@@ -163,6 +163,12 @@ async function ioOf<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
+    if (error instanceof FolderHeldError) {
+      throw new JobError('CHECKPOINT_STORE_HELD', error.message, { fatal: true, nextStep: error.nextStep })
+    }
+    if (error instanceof NoLinksError) {
+      throw new JobError('CHECKPOINT_STORE', error.message, { fatal: true, nextStep: needsLinks, cause: error })
+    }
     const code = codeOf(error)
     if (error instanceof JobError || code === undefined) throw error
     const nextStep = nextSteps[code] ?? 'See that the disk has room and that this user may write there.'

@@ -2,23 +2,23 @@
 // old one or the new one. Nothing is written while the cluster runs, unless it is told to save. A second file says which
 // process has the folder, since of two clusters the one that closes last would overwrite the other.
 
-import { codeOf } from '../../runtime/index.ts'
-import type { Files, ProcessIdentity, Runtime } from '../../runtime/index.ts'
+import { FolderHeldError, lockFolder } from '../../runtime/index.ts'
+import type { FolderLock, Runtime } from '../../runtime/index.ts'
 import type { Cluster } from './cluster.ts'
 import { encodeSnapshot, restoreSnapshot } from './snapshot.ts'
 
 const fileName = 'cluster.snapshot'
-const lockName = 'cluster.lock'
 /** A larger file is not read. */
 const fileBytesMax = 2 ** 31 - 1
-const lockBytesMax = 4096
+
+type FolderRuntime = Parameters<typeof lockFolder>[0]
 
 export class DataFolder {
-  readonly #runtime: Pick<Runtime, 'files' | 'process' | 'isAlive'>
+  readonly #runtime: FolderRuntime
   readonly #path: string
-  #isLocked = false
+  #lock: FolderLock | undefined
 
-  constructor(runtime: Pick<Runtime, 'files' | 'process' | 'isAlive'>, path: string) {
+  constructor(runtime: FolderRuntime, path: string) {
     this.#runtime = runtime
     this.#path = path
   }
@@ -26,7 +26,7 @@ export class DataFolder {
   /** Takes the folder, and fills a new cluster with what it holds; nothing where it is empty. */
   async open(cluster: Cluster): Promise<void> {
     await this.#files.mkdir(this.#path)
-    await this.#lock()
+    this.#lock = await lockFolder(this.#runtime, this.#path).catch(refuseHeld)
     const names = await this.#files.list(this.#path)
     if (!names.includes(fileName)) return
     restoreSnapshot(cluster, await this.#files.read(this.#pathOf(fileName), fileBytesMax))
@@ -50,52 +50,20 @@ export class DataFolder {
 
   /** Lets others have the folder. */
   async release(): Promise<void> {
-    if (!this.#isLocked) return
-    this.#isLocked = false
-    await this.#files.remove(this.#pathOf(lockName))
+    const lock = this.#lock
+    this.#lock = undefined
+    await lock?.release()
   }
 
-  get #files(): Files {
+  get #files(): Runtime['files'] {
     return this.#runtime.files
   }
 
   #pathOf(name: string): string {
     return `${this.#path}/${name}`
   }
-
-  async #lock(): Promise<void> {
-    const path = this.#pathOf(lockName)
-    if ((await this.#files.list(this.#path)).includes(lockName)) {
-      const holder = holderIn(await this.#files.read(path, lockBytesMax))
-      // Who was killed has left its lock behind.
-      const isGone = holder === undefined || (await this.#runtime.isAlive(holder)) === false
-      if (!isGone) throw this.#inUse(holder)
-      await this.#files.remove(path)
-    }
-    const lock = await this.#files.create(path, 0o600).catch((error: unknown) => {
-      throw codeOf(error) === 'EEXIST' ? this.#inUse(undefined) : error
-    })
-    this.#isLocked = true
-    try {
-      await lock.write(new TextEncoder().encode(JSON.stringify(this.#runtime.process)))
-    } finally {
-      await lock.close()
-    }
-  }
-
-  #inUse(holder: ProcessIdentity | undefined): Error {
-    const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`
-    const remedy = `close that one first, or give this one a folder of its own (where nobody uses it, remove ${lockName})`
-    return new Error(`The data folder ${this.#path} is in use by an embedded Kafka of ${who}: ${remedy}`)
-  }
 }
 
-/** Undefined where its writer did not get to the end. */
-function holderIn(bytes: Uint8Array): ProcessIdentity | undefined {
-  try {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by this file alone
-    return JSON.parse(new TextDecoder().decode(bytes)) as ProcessIdentity
-  } catch {
-    return undefined
-  }
+function refuseHeld(error: unknown): never {
+  throw error instanceof FolderHeldError ? new Error(`${error.message} ${error.nextStep}`, { cause: error }) : error
 }

@@ -118,7 +118,10 @@ export class ClassicGroup {
     return false
   }
 
-  /** Whether there is room for whoever joins, in groups of that size. Who has joined again counts in a rebalance, not who was here. */
+  /**
+   * Whether there is room for whoever joins, in groups of that size. In a rebalance it is those who have joined again that
+   * count, not those who were here.
+   */
   accepts(memberId: string, sizeMax: number): boolean {
     if (this.state === 'Empty' || this.state === 'Dead') return true
     const member = this.members.get(memberId)

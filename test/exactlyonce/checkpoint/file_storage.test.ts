@@ -257,3 +257,25 @@ describe('a process killed', () => {
     await next.close()
   })
 })
+
+describe('a checkpoint storage in a folder', () => {
+  test('is held by one store at a time, until it is closed', async () => {
+    const storage = fileCheckpointStorage(folder)
+    const store = await storage.open(storageContext())
+    await expect(storage.open(storageContext())).rejects.toMatchObject({ code: 'CHECKPOINT_STORE_HELD', fatal: true })
+    await store.close()
+    await (await storage.open(storageContext())).close()
+  })
+
+  test('without a lock can be open twice', async () => {
+    const storage = fileCheckpointStorage(folder, { lock: 'none' })
+    await storage.open(storageContext())
+    await storage.open(storageContext())
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('refuses options it does not know', () => {
+    expect(() => fileCheckpointStorage(folder, { retained: 3 } as object)).toThrow(/retained.*retainedMax/)
+    expect(() => fileCheckpointStorage('')).toThrow('directory')
+  })
+})

@@ -1,9 +1,20 @@
 // A lock on a folder by a file that names the process that holds it. A lock whose process is gone is taken over. It
 // catches mistakes such as starting a job twice; what makes two runs safe is the fencing in Kafka and in the store.
+
 import { join } from 'node:path'
-import type { Files, ProcessIdentity, Runtime } from '../../runtime/index.ts'
-import { JobError } from '../errors.ts'
 import { linked, unlessMissing } from './file_calls.ts'
+import type { Files, ProcessIdentity, Runtime } from './runtime.ts'
+
+/** Says that somebody else has a folder, or may have it: the message tells who, `nextStep` what to do. */
+export class FolderHeldError extends Error {
+  override readonly name = 'FolderHeldError'
+  readonly nextStep: string
+
+  constructor(message: string, nextStep: string) {
+    super(message)
+    this.nextStep = nextStep
+  }
+}
 
 interface LockRecord {
   /** Random: tells this lock from every other. */
@@ -24,7 +35,7 @@ const takeoversMax = 20
 
 type LockRuntime = Pick<Runtime, 'files' | 'process' | 'isAlive' | 'randomBytes'>
 
-/** Rejects with JobError CHECKPOINT_STORE_HELD where a process that lives, or may live, holds the folder. */
+/** Rejects with FolderHeldError where a process that lives, or may live, holds the folder; with NoLinksError. */
 export async function lockFolder(runtime: LockRuntime, folder: string): Promise<FolderLock> {
   const token = Buffer.from(runtime.randomBytes(16)).toString('hex')
   const own = join(folder, `lock-${token}`)
@@ -112,11 +123,11 @@ async function isGone(runtime: LockRuntime, { owner }: LockRecord): Promise<bool
   return isAlive === undefined ? undefined : !isAlive
 }
 
-function held(folder: string, why: string): JobError {
-  return new JobError('CHECKPOINT_STORE_HELD', `The checkpoint directory ${folder} is in use: ${why}`, {
-    fatal: true,
-    nextStep: `Stop that process, or give this job a directory of its own. If it is surely gone, remove ${lockName} there.`
-  })
+function held(folder: string, why: string): FolderHeldError {
+  return new FolderHeldError(
+    `The folder ${folder} is in use: ${why}`,
+    `Stop what uses it, or choose another folder. If that is surely gone, remove ${lockName} there.`
+  )
 }
 
 async function writeRecord(files: Files, path: string, record: LockRecord): Promise<void> {
@@ -135,10 +146,10 @@ async function readRecord(files: Files, path: string): Promise<LockRecord | unde
   if (bytes === undefined) return undefined
   const record = parseRecord(new TextDecoder().decode(bytes))
   if (record !== undefined) return record
-  throw new JobError('CHECKPOINT_STORE_HELD', `The lock file ${path} cannot be understood.`, {
-    fatal: true,
-    nextStep: 'Make sure that no process uses the directory, then remove the lock file.'
-  })
+  throw new FolderHeldError(
+    `The lock file ${path} cannot be understood.`,
+    'Make sure that no process uses the folder, then remove the lock file.'
+  )
 }
 
 function parseRecord(text: string): LockRecord | undefined {
