@@ -153,6 +153,22 @@ describe('a transaction', () => {
     expect(codeOf(trusting.transactional(1n, 0, 0, { isUnverified: true }))).toBe(0)
   })
 
+  test('that ended between the look at a batch and its append does not take it', () => {
+    for (const [epoch, transactionVersion, code] of [
+      [0, 1, INVALID_TXN_STATE],
+      [1, 2, INVALID_PRODUCER_EPOCH]
+    ] as const) {
+      const writer = new Writer()
+      writer.transactional(1n, 0, 0)
+      const late = { producerId: 1n, producerEpoch: 0, baseSequence: 1, lastOffsetDelta: 0, maxTimestamp: 0 }
+      const looked = writer.log.producers.beginVerification({ ...late, isTransactional: true }, false)
+      expect(looked).toBeUndefined()
+      writer.marker(1n, epoch, { transactionVersion })
+      expect(codeOf(writer.transactional(1n, 0, 1, { isUnverified: true }))).toBe(code)
+      expect(writer.log.endOffset).toBe(2n)
+    }
+  })
+
   test('is not mixed with plain batches of its producer', () => {
     const writer = new Writer()
     writer.transactional(1n, 0, 0)

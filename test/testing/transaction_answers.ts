@@ -302,10 +302,14 @@ export function produceAnswers(site: AnsweringSite): void {
     await leader
     const [ended, late] = await Promise.all([producer.endOnce(), producer.send({ sequence: 1, values: ['late'] })])
     expect(ended.errorCode).toBe(NONE)
-    expect([
-      NONE,
-      ...here.pick([INVALID_PRODUCER_EPOCH], [errorCode.TRANSACTION_ABORTABLE, errorCode.NOT_ENOUGH_REPLICAS])
-    ]).toContain(late.errorCode)
+    // Before transactions v2 the epoch stays. A batch that is looked at behind the decision is not verified: the coordinator
+    // is still busy, or done. One that was looked at while the transaction was open, and comes to the log behind the
+    // marker, is refused there: 65 of 8,453 on a loaded machine.
+    const refusals = here.pick(
+      [INVALID_PRODUCER_EPOCH],
+      [errorCode.TRANSACTION_ABORTABLE, errorCode.NOT_ENOUGH_REPLICAS, INVALID_TXN_STATE]
+    )
+    expect([NONE, ...refusals]).toContain(late.errorCode)
     await here.raw.untilState(here.name, 'CompleteCommit')
     expect(await here.committedValues()).toEqual(late.errorCode === NONE ? ['0', 'late'] : ['0'])
   })
