@@ -28,18 +28,11 @@ export async function beat(
   return stage.ask('ConsumerGroupHeartbeat', { groupId, memberId: memberId ?? '', memberEpoch, topicPartitions })
 }
 
-/** The coordinator of a real Kafka hears of topics a little later than those who ask for metadata. */
-export async function knownTopic(stage: Stage, partitionCount: number): Promise<string> {
-  const topic = await stage.makeTopic('t', partitionCount)
-  await new Promise((resolve) => setTimeout(resolve, 400))
-  return topic
-}
-
 export const consumerCases: readonly GroupCase[] = [
   {
     name: 'heartbeats that are refused',
     async play(stage) {
-      const topic = await knownTopic(stage, 2)
+      const topic = await stage.makeTopic('t', 2)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const right = joiningConsumer(groupId, one, topic)
@@ -71,7 +64,7 @@ export const consumerCases: readonly GroupCase[] = [
   {
     name: 'one member, offsets in its name, and its leave',
     async play(stage) {
-      const topic = await knownTopic(stage, 2)
+      const topic = await stage.makeTopic('t', 2)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const joined = await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
@@ -103,7 +96,7 @@ export const consumerCases: readonly GroupCase[] = [
   {
     name: 'a second member gets what the first one gives up',
     async play(stage) {
-      const topic = await knownTopic(stage, 4)
+      const topic = await stage.makeTopic('t', 4)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const first = await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
@@ -125,7 +118,7 @@ export const consumerCases: readonly GroupCase[] = [
   {
     name: 'offsets under an earlier epoch of a member',
     async play(stage) {
-      const topic = await knownTopic(stage, 4)
+      const topic = await stage.makeTopic('t', 4)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const first = await stage.ask('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
@@ -161,7 +154,7 @@ export const consumerCases: readonly GroupCase[] = [
   {
     name: 'range, by two static members',
     async play(stage) {
-      const topic = await knownTopic(stage, 3)
+      const topic = await stage.makeTopic('t', 3)
       const groupId = stage.name('g')
       await stage.untilCoordinated(groupId)
       const range = { serverAssignor: 'range' }

@@ -2,7 +2,8 @@
 // on. Ids that are random are named by the order in which they come. Answers of the real one are recorded in
 // group_answers.json; nothing here knows what is right.
 import type { ApiName, EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
-import { apis } from 'kafka-once/protocol'
+import { apis, errorCode } from 'kafka-once/protocol'
+import { coordinatorPartition } from '../../../src/testing/cluster/java_hash.ts'
 import { Wire } from '../../broker/wire.ts'
 
 /** What a script can do. Requests go to the one broker. */
@@ -13,6 +14,8 @@ export class Stage {
   readonly #suffix: string
   readonly #ids = new Map<string, string>()
   readonly #topicIds = new Map<string, string>()
+  readonly #partitionCounts = new Map<string, number>()
+  readonly #groupIds: string[] = []
   readonly log: unknown[] = []
 
   private constructor(address: string, wires: Wire[], suffix: string) {
@@ -58,6 +61,7 @@ export class Stage {
     this.log.push([what, this.#plain(answer)])
   }
 
+  /** The leaders know it, and so do the coordinators of the groups that were waited for. */
   async makeTopic(part: string, partitionCount: number): Promise<string> {
     const name = this.name(part)
     const topics = [{ name, numPartitions: partitionCount, replicationFactor: 1, assignments: [], configs: [] }]
@@ -67,32 +71,58 @@ export class Stage {
     this.#topicIds.set(name, id)
     this.#ids.set(id, `id of ${part}`)
     await this.#untilReady(name, partitionCount)
+    this.#partitionCounts.set(name, partitionCount)
+    for (const groupId of this.#groupIds) await this.#untilKnown(name, groupId)
     return name
   }
 
-  /** The coordinator is there and has loaded. */
+  /** The coordinator is there and has loaded; that of a group knows the topics that were made. */
   async untilCoordinated(key: string, keyType: 0 | 1 = 0): Promise<void> {
-    for (let tries = 0; tries < 300; tries++) {
+    await until(`a coordinator for ${key}`, async () => {
       const { coordinators } = await this.ask('FindCoordinator', { key: '', keyType, coordinatorKeys: [key] })
-      if (coordinators[0]?.errorCode === 0) {
-        const groups = [{ groupId: key, topics: [] }]
-        if (keyType === 1) return
-        const { groups: answers } = await this.ask('OffsetFetch', { groupId: '', topics: [], groups })
-        if (answers[0]?.errorCode === 0) return
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    throw new Error(`No coordinator for ${key}`)
+      if (coordinators[0]?.errorCode !== errorCode.NONE) return false
+      if (keyType === 1) return true
+      const groups = [{ groupId: key, topics: [] }]
+      const { groups: answers } = await this.ask('OffsetFetch', { groupId: '', topics: [], groups })
+      return answers[0]?.errorCode === errorCode.NONE
+    })
+    if (keyType === 1) return
+    this.#groupIds.push(key)
+    for (const topic of this.#partitionCounts.keys()) await this.#untilKnown(topic, key)
   }
 
   async #untilReady(name: string, partitionCount: number): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
+    await until(`leaders of ${name}`, async () => {
       const { topics } = await this.ask('Metadata', { topics: [{ topicId: this.topicId(name), name }] })
-      const ready = topics[0]?.partitions.filter(({ leaderId, errorCode }) => leaderId >= 0 && errorCode === 0)
-      if (ready?.length === partitionCount) return
-      await new Promise((resolve) => setTimeout(resolve, 25))
+      const ready = topics[0]?.partitions.filter((one) => one.leaderId >= 0 && one.errorCode === errorCode.NONE)
+      return ready?.length === partitionCount
+    })
+  }
+
+  /**
+   * Each partition of __consumer_offsets has a view of the topics of its own, which a real Kafka brings up to date after
+   * its metadata. A member of another group there is given the partitions as soon as they are known.
+   */
+  async #untilKnown(topic: string, groupId: string): Promise<void> {
+    const scout = await this.#neighbourOf(groupId)
+    const first = { rebalanceTimeoutMs: 20_000, subscribedTopicNames: [topic], topicPartitions: [] }
+    await until(`${topic} to be known to the coordinator of ${groupId}`, async () => {
+      const { assignment } = await this.ask('ConsumerGroupHeartbeat', { ...scout, memberEpoch: 0, ...first })
+      return assignment?.topicPartitions[0]?.partitions.length === this.#partitionCounts.get(topic)
+    })
+    await this.ask('ConsumerGroupHeartbeat', { ...scout, memberEpoch: -1 })
+  }
+
+  /** A member of a group that lives in the same partition of __consumer_offsets, and that no script speaks of. */
+  async #neighbourOf(groupId: string): Promise<{ readonly groupId: string; readonly memberId: string }> {
+    const { topics } = await this.ask('Metadata', { topics: [{ name: '__consumer_offsets' }] })
+    const partitionCount = topics[0]?.partitions.length ?? 0
+    if (partitionCount === 0) throw new Error('There is no __consumer_offsets')
+    for (let i = 0; ; i++) {
+      const neighbour = this.name(`scout-${i}`)
+      const isNear = coordinatorPartition(neighbour, partitionCount) === coordinatorPartition(groupId, partitionCount)
+      if (isNear) return { groupId: neighbour, memberId: 'BQAAAAAAAAAAAAAAAAAAAQ' }
     }
-    throw new Error(`${name} has no leaders`)
   }
 
   /** Random ids by the order in which they came, without texts that only people read. */
@@ -114,6 +144,16 @@ export class Stage {
     const name = `member ${this.#ids.size}`
     this.#ids.set(text, name)
     return name
+  }
+}
+
+const patienceMs = 30_000
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs
+  while (!(await isSo())) {
+    if (performance.now() > deadlineMs) throw new Error(`Waited for ${what} for ${patienceMs} ms in vain`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
 

@@ -7,7 +7,7 @@ import {
 } from 'kafka-once/protocol'
 import type { EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beat, joiningConsumer, knownTopic, one, two } from './consumer_cases.ts'
+import { beat, joiningConsumer, one, two } from './consumer_cases.ts'
 import { offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
 
 type JoinGroup = EncodableRequestOf<'JoinGroup'>
@@ -97,7 +97,7 @@ async function describe(stage: Stage, groupId: string, plainly = (answer: unknow
 }
 
 export async function prepare(stage: Stage, partitions: number): Promise<{ groupId: string; topic: string }> {
-  const topic = await knownTopic(stage, partitions)
+  const topic = await stage.makeTopic('t', partitions)
   const groupId = stage.name('g')
   await stage.untilCoordinated(groupId)
   return { groupId, topic }
@@ -299,7 +299,6 @@ export const migrationCases: readonly GroupCase[] = [
     async play(stage) {
       const { groupId, topic } = await prepare(stage, 2)
       const other = await stage.makeTopic('other', 1)
-      await sleep(400)
       await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic, { instanceId: 'i-1' }))
       const { memberId } = await stage.ask('JoinGroup', joiningClassic(groupId, '', { topic }))
       await stage.tell('JoinGroup', joiningClassic(groupId, memberId, { topic }))
@@ -370,7 +369,6 @@ export const migrationCases: readonly GroupCase[] = [
       await stage.tell('ConsumerGroupHeartbeat', range)
       await describe(stage, groupId)
       const other = await stage.makeTopic('other', 1)
-      await sleep(400)
       await stage.tell('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, other))
       await describe(stage, groupId)
     }
