@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka } from 'kafka-once'
+import { nodeRuntime } from 'kafka-once/runtime'
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { batch, idempotent, Site } from './site.ts'
@@ -134,6 +135,16 @@ describe('a data folder', () => {
     await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('on elsewhere holds it, and whether')
     writeFileSync(path, lock.slice(0, 5))
     await expect(EmbeddedKafka.start({ dataFolder })).rejects.toThrow('cannot be understood')
+  })
+
+  test('on a file system without hard links is refused, with what to do', async () => {
+    const real = nodeRuntime()
+    const refusal = Object.assign(new Error('not permitted'), { code: 'EPERM' })
+    const runtime = { ...real, files: { ...real.files, link: () => Promise.reject(refusal) } }
+    await expect(EmbeddedKafka.start({ dataFolder, runtime })).rejects.toThrow(
+      'refuses hard links (EPERM). The lock of a data folder is taken by a link: choose a dataFolder'
+    )
+    expect(readdirSync(dataFolder)).toEqual([])
   })
 
   test('needs as many brokers as its cluster had', async () => {

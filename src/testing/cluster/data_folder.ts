@@ -2,7 +2,7 @@
 // old one or the new one. Nothing is written while the cluster runs, unless it is told to save. A second file says which
 // process has the folder, since of two clusters the one that closes last would overwrite the other.
 
-import { FolderHeldError, lockFolder } from '../../runtime/index.ts'
+import { FolderHeldError, lockFolder, NoLinksError } from '../../runtime/index.ts'
 import type { FolderLock, Runtime } from '../../runtime/index.ts'
 import type { Cluster } from './cluster.ts'
 import { encodeSnapshot, restoreSnapshot } from './snapshot.ts'
@@ -10,6 +10,8 @@ import { encodeSnapshot, restoreSnapshot } from './snapshot.ts'
 const fileName = 'cluster.snapshot'
 /** A larger file is not read. */
 const fileBytesMax = 2 ** 31 - 1
+
+const needsLinks = 'The lock of a data folder is taken by a link: choose a dataFolder on a file system that has them.'
 
 type FolderRuntime = Parameters<typeof lockFolder>[0]
 
@@ -26,7 +28,7 @@ export class DataFolder {
   /** Takes the folder, and fills a new cluster with what it holds; nothing where it is empty. */
   async open(cluster: Cluster): Promise<void> {
     await this.#files.mkdir(this.#path)
-    this.#lock = await lockFolder(this.#runtime, this.#path).catch(refuseHeld)
+    this.#lock = await lockFolder(this.#runtime, this.#path).catch(refused)
     const names = await this.#files.list(this.#path)
     if (!names.includes(fileName)) return
     restoreSnapshot(cluster, await this.#files.read(this.#pathOf(fileName), fileBytesMax))
@@ -64,6 +66,8 @@ export class DataFolder {
   }
 }
 
-function refuseHeld(error: unknown): never {
-  throw error instanceof FolderHeldError ? new Error(`${error.message} ${error.nextStep}`, { cause: error }) : error
+function refused(error: unknown): never {
+  if (error instanceof FolderHeldError) throw new Error(`${error.message} ${error.nextStep}`, { cause: error })
+  if (error instanceof NoLinksError) throw new Error(`${error.message} ${needsLinks}`, { cause: error })
+  throw error
 }
