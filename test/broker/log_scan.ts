@@ -145,33 +145,57 @@ function isCommitted(scan: PartitionScan, record: ScannedRecord): boolean {
 }
 
 /** Address of the leader of each partition. Throws where one has none. */
+// A broker that stood still names for a moment those that led before, and they answer out of their old logs.
 async function leadersOf(bootstrap: string, topic: string): Promise<Map<number, string>> {
-  const { brokers, topics } = await askAny(bootstrap, (wire) =>
-    wire.request('Metadata', 1, { topics: [{ name: topic }] })
-  )
-  const described = topics[0]
-  if (described === undefined || described.errorCode !== 0) throw kafkaError(described?.errorCode ?? -1, topic)
-  const addresses = new Map(brokers.map(({ nodeId, host, port }) => [nodeId, `${host}:${port}`]))
+  const brokers = bootstrap.split(',').map((address) => address.trim())
+  // One broker has nobody to be compared with, and may be older than epochs of leaders.
+  const version = brokers.length > 1 ? 7 : 1
+  const answers = await askMost(brokers, (wire) => wire.request('Metadata', version, { topics: [{ name: topic }] }))
+  const newest = new Map<number, { readonly leaderEpoch: number; readonly address: string | undefined; code: number }>()
+  let failure: Error | undefined
+  for (const { brokers: nodes, topics } of answers) {
+    const described = topics[0]
+    if (described === undefined || described.errorCode !== 0) {
+      failure = kafkaError(described?.errorCode ?? -1, topic)
+      continue
+    }
+    const addresses = new Map(nodes.map(({ nodeId, host, port }) => [nodeId, `${host}:${port}`]))
+    for (const { partitionIndex, leaderId, leaderEpoch, errorCode: code } of described.partitions) {
+      const known = newest.get(partitionIndex)
+      if (known !== undefined && known.leaderEpoch >= leaderEpoch) continue
+      newest.set(partitionIndex, { leaderEpoch, address: addresses.get(leaderId), code })
+    }
+  }
+  if (newest.size === 0) throw failure ?? kafkaError(-1, topic)
   const leaders = new Map<number, string>()
-  for (const { partitionIndex, leaderId, errorCode } of described.partitions) {
-    const address = addresses.get(leaderId)
-    if (address === undefined) throw kafkaError(errorCode, `partition ${partitionIndex} of ${topic} without a leader`)
-    leaders.set(partitionIndex, address)
+  for (const [partition, { address, code }] of newest) {
+    if (address === undefined) throw kafkaError(code, `partition ${partition} of ${topic} without a leader`)
+    leaders.set(partition, address)
   }
   return leaders
 }
 
-async function askAny<T>(bootstrap: string, ask: (wire: Wire) => Promise<T>): Promise<T> {
-  let failure: unknown
-  for (const address of bootstrap.split(',')) {
-    try {
-      using wire = await Wire.open(address.trim())
-      return await ask(wire)
-    } catch (error) {
-      failure = error
+/** The answers of more than half of the brokers or, where some cannot be reached, of those that can. */
+async function askMost<T>(brokers: readonly string[], ask: (wire: Wire) => Promise<T>): Promise<T[]> {
+  const answers: T[] = []
+  let isOver = false
+  return await new Promise<T[]>((resolve, reject) => {
+    let left = brokers.length
+    const askOne = async (address: string): Promise<void> => {
+      let failure: unknown
+      try {
+        using wire = await Wire.open(address)
+        if (!isOver) answers.push(await ask(wire))
+      } catch (error) {
+        failure = error
+      }
+      left--
+      isOver ||= left === 0 || answers.length * 2 > brokers.length
+      if (isOver && answers.length > 0) resolve(answers)
+      else if (isOver) reject(failure)
     }
-  }
-  throw failure
+    for (const address of brokers) void askOne(address)
+  })
 }
 
 async function scanWith(
