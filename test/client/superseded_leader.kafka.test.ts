@@ -2,7 +2,7 @@
 // a moment as the leader that it was, then as a follower that lags. All of it is old, nothing of it is made up, and no
 // write is acknowledged that its followers lack. The embedded Kafka does the same.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Kafka } from 'kafka-once'
 import { errorCode } from 'kafka-once/protocol'
 import { quickRestart, startBroker } from '../broker/broker.ts'
@@ -63,6 +63,8 @@ class Questions implements Disposable {
     this.#wire[Symbol.dispose]()
   }
 }
+
+const nowhere = { topicId: '', partitions: [] }
 
 interface Place {
   readonly topic: string
@@ -125,11 +127,14 @@ describeBrokers('a leader that stood still while another one took its place', ()
     const topic = uniqueName('old-log')
     await kafka.admin().createTopics([{ topic, partitionCount: 6, replicationFactor: 3 }], { deadlineMs: 30_000 })
     const coordinator = await kafka.cluster.coordinator('transaction', topic)
-    const isKnown = async () => (await kafka.cluster.topics([topic], { refresh: true })).has(topic)
-    await expect.poll(isKnown, { timeout: failoverMsMax }).toBe(true)
-    const { topicId, partitions } = (await kafka.cluster.topics([topic])).get(topic)!
-    const { partition, leaderId, leaderEpoch } = partitions.find(({ leaderId: id }) => id !== coordinator)!
-    return { topic, topicId, partition, leaderEpoch, old: cluster.nodes.find(({ id }) => id === leaderId)! }
+    // A broker that has just gone on may still count as gone: what it led has no leader until it is back.
+    const leading = async () => {
+      const { topicId, partitions } = (await kafka.cluster.topics([topic], { refresh: true })).get(topic) ?? nowhere
+      const free = partitions.find(({ leaderId }) => leaderId >= 0 && leaderId !== coordinator)
+      const old = cluster.nodes.find(({ id }) => id === free?.leaderId)
+      return free && old && { topic, topicId, partition: free.partition, leaderEpoch: free.leaderEpoch, old }
+    }
+    return await vi.waitUntil(leading, { timeout: failoverMsMax, interval: 50 })
   }
 
   /** A client that knows nothing of this node. */
