@@ -28,6 +28,7 @@ export {
 } from './framing.ts'
 export type { DecodedRequest, FrameSplitterOptions, RequestFrame, RequestPrefix, ResponseFrame } from './framing.ts'
 export { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './messages/consumer_protocol.ts'
+export { TransactionLogKey, TransactionLogValue, transactionStatuses } from './messages/transaction_log.ts'
 export { ProtocolError, type ProtocolErrorCode, type ProtocolErrorDetails } from './protocol_error.ts'
 export { Reader } from './reader.ts'
 export { zeroUuid, type Decoded, type Encodable, type Message, type Uuid } from './schema.ts'

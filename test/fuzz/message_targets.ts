@@ -20,6 +20,7 @@ import {
   ConsumerProtocolAssignment,
   ConsumerProtocolSubscription
 } from '../../src/protocol/messages/consumer_protocol.ts'
+import { TransactionLogKey, TransactionLogValue } from '../../src/protocol/messages/transaction_log.ts'
 import { ProtocolError } from '../../src/protocol/protocol_error.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 import type { Message } from '../../src/protocol/schema.ts'
@@ -63,7 +64,7 @@ export function messageGroups(seed: number): TargetGroup[] {
       targets: [RequestHeader, ResponseHeader].flatMap((one) => bodyTargets(one, [], random))
     },
     { name: 'frames', share: 10, targets: frameTargets(kept, random) },
-    { name: 'consumer protocol', share: 3, targets: versionedTargets(random) }
+    { name: 'versioned structures', share: 3, targets: versionedTargets(random) }
   ]
 }
 
@@ -237,16 +238,18 @@ function responseTarget(api: ApiName, version: number, frames: readonly Uint8Arr
 }
 
 function versionedTargets(random: RandomValues): Target[] {
-  return [ConsumerProtocolSubscription, ConsumerProtocolAssignment].map((message: Message) => {
-    const seeds = versionsOf(message).flatMap((version) =>
-      drawn(message, version, random).map((body) => {
-        const bytes = Uint8Array.of(0, version, ...body)
-        return markedSeed(bytes, (reader) => {
-          const codec = closureCodec(message, reader.int16(), { unknownTags: 'skip', traced: false })
-          codec.decode(reader)
+  return [ConsumerProtocolSubscription, ConsumerProtocolAssignment, TransactionLogKey, TransactionLogValue].map(
+    (message: Message) => {
+      const seeds = versionsOf(message).flatMap((version) =>
+        drawn(message, version, random).map((body) => {
+          const bytes = Uint8Array.of(0, version, ...body)
+          return markedSeed(bytes, (reader) => {
+            const codec = closureCodec(message, reader.int16(), { unknownTags: 'skip', traced: false })
+            codec.decode(reader)
+          })
         })
-      })
-    )
-    return { name: message.name, seeds, read: (bytes) => decodeVersioned(message, bytes) }
-  })
+      )
+      return { name: message.name, seeds, read: (bytes) => decodeVersioned(message, bytes) }
+    }
+  )
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { apis, compile, ConsumerProtocolAssignment, ConsumerProtocolSubscription } from 'kafka-once/protocol'
-import { ProtocolError, Reader, Writer } from 'kafka-once/protocol'
+import { ProtocolError, Reader, TransactionLogKey, TransactionLogValue, Writer } from 'kafka-once/protocol'
 import type { Message } from 'kafka-once/protocol'
 import { closureCodec } from '../../src/protocol/codec_closure.ts'
 import { emittedCodec, gaveUp, mayEmit } from '../../src/protocol/codec_emit.ts'
@@ -21,6 +21,8 @@ const messages: readonly Message[] = [
   ResponseHeader,
   ConsumerProtocolSubscription,
   ConsumerProtocolAssignment,
+  TransactionLogKey,
+  TransactionLogValue,
   ...Object.values(apis).flatMap(({ request, response }): Message[] => [request, response])
 ]
 const seed = 20_261_125

@@ -8,7 +8,7 @@ import { inflateRawSync } from 'node:zlib'
 export interface OfficialField {
   readonly name: string
   readonly type: string
-  readonly versions: string
+  readonly versions?: string
   readonly nullableVersions?: string
   readonly default?: string | number | boolean
   readonly tag?: number

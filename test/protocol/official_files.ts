@@ -7,6 +7,7 @@ import {
   ConsumerProtocolAssignment,
   ConsumerProtocolSubscription
 } from '../../src/protocol/messages/consumer_protocol.ts'
+import { TransactionLogKey, TransactionLogValue } from '../../src/protocol/messages/transaction_log.ts'
 import { int16, int32, message, type Message } from '../../src/protocol/schema.ts'
 
 /** What src/protocol/control_record.ts reads by hand, declared for the audit. */
@@ -24,6 +25,9 @@ export const declaredMessages: readonly Message[] = [
   ConsumerProtocolAssignment,
   ...controlRecords
 ]
+
+/** Messages whose definitions are in the jar of the transaction coordinator. */
+export const transactionLogMessages: readonly Message[] = [TransactionLogKey, TransactionLogValue]
 
 /** Why a client has nothing to do with a definition. The audit checks the first two against the definition itself. */
 export type Irrelevance =

@@ -1,6 +1,6 @@
 // The verdict on a transaction that its coordinator no longer takes for open: an error code cannot tell "committed
-// before" from "lost", so the witness, the control records and, at last, the state of the coordinator are asked, the
-// most telling first. Owns the order of the questions and what their answers mean together. KIP-98, KIP-447, KIP-664.
+// before" from "lost", so the witness, the control records, the state of the coordinator and, at last, its log are asked,
+// the most telling first. Owns the order of the questions and what their answers mean together. KIP-98, KIP-447, KIP-664.
 import { errorCode, errorByCode } from '../../protocol/index.ts'
 import { describeConfigs } from '../admin/cluster_view.ts'
 import type { Cluster } from '../cluster.ts'
@@ -9,6 +9,7 @@ import { scanPartition } from './control_scan.ts'
 import type { PartitionEnd } from './control_scan.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
+import { readDecision } from './coordinator_log.ts'
 import { describe } from './coordinator_view.ts'
 import type { Described } from './coordinator_view.ts'
 import type { Refusal } from './ending.ts'
@@ -50,15 +51,30 @@ export async function judge(
   const described = refusal.described ?? (await describe(cluster, target.transactionalId, clock.left(), evidence))
   const foreign = foreignness(target, code, described)
   if (foreign !== undefined) return { kind: 'foreignHandle', evidence: foreign }
-  const scanned = await scanAll(cluster, target, clock, evidence)
+  const ends = await scanAll(cluster, target, clock)
+  const scanned = verdictOf(target, ends, evidence)
   if (scanned !== undefined) return scanned
-  const fenced = (): Verdict => ({ kind: 'fenced', evidence: evidence.join('; ') })
   if (target.witness !== null && limits.mayInitProducerId) {
     const settled = await judgeByLedger(cluster, target, target.witness, clock, evidence)
-    if (settled !== 'pending') return settled ?? fenced()
+    if (settled !== 'pending') return settled ?? judgeByLog(cluster, target, ends, clock, evidence)
   }
-  // Nothing is left but what the coordinator held before InitProducerId.
-  return judgeByState(target, described) ?? fenced()
+  // What the coordinator held before InitProducerId.
+  return judgeByState(target, described) ?? judgeByLog(cluster, target, ends, clock, evidence)
+}
+
+// Below transaction version 2 the log has many transactions of one epoch: the last one is ours where nothing came after it
+// in its partitions.
+async function judgeByLog(
+  cluster: Cluster,
+  target: ResumeTarget,
+  ends: readonly PartitionEnd[],
+  clock: Clock,
+  evidence: string[]
+): Promise<Verdict> {
+  const isNamed = target.transactionVersion === 2 || (ends.length > 0 && ends.every(({ kind }) => kind === 'open'))
+  const decision = isNamed && target.isOwn ? await readDecision(cluster, target, clock.left(), evidence) : undefined
+  if (decision === 'commit') return { kind: 'alreadyCommitted' }
+  return { kind: decision === 'abort' ? 'lost' : 'fenced', evidence: evidence.join('; ') }
 }
 
 /** Whether the ledger shows the witness, which only its own commit can bring about. */
@@ -93,14 +109,8 @@ function foreignness(target: ResumeTarget, code: number, described: Described): 
     : `${transactionalId} does not have producerId ${producerId}`
 }
 
-async function scanAll(
-  cluster: Cluster,
-  target: ResumeTarget,
-  clock: Clock,
-  evidence: string[]
-): Promise<Verdict | undefined> {
-  const { partitions } = target
-  if (partitions.length === 0) return undefined
+async function scanAll(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<readonly PartitionEnd[]> {
+  if (target.partitions.length === 0) return []
   const giveUpMs = cluster.runtime.monotonicMs() + Math.min(markerWaitMs, clock.left().deadlineMs)
   let backoffMs = markerBackoffMs
   for (;;) {
@@ -111,7 +121,7 @@ async function scanAll(
       backoffMs = Math.min(backoffMs * 2, markerBackoffMsMax)
       continue
     }
-    return verdictOf(target, ends, evidence)
+    return ends
   }
 }
 

@@ -87,6 +87,17 @@ export class Partition {
     return appended
   }
 
+  /** Appends a batch of a coordinator, which all replicas have at once. The oldest are deleted beyond `logBytesMax`. */
+  appendState(bytes: Uint8Array, nowMs: number, logBytesMax: number): Refusal | undefined {
+    const { log } = this
+    const appended = log.append(bytes, { origin: 'coordinator', leaderEpoch: this.leaderEpoch, nowMs })
+    if (appended instanceof Refusal) return appended
+    log.advanceHighWatermark(log.endOffset)
+    if (log.sizeInBytes > logBytesMax) log.deleteBefore(log.batches[log.batches.length >>> 1]!.baseOffset)
+    this.changed()
+    return undefined
+  }
+
   /** Appends the marker that ends a transaction in this partition; else as `append`. */
   appendMarker(marker: EndMarker): Appended | Refusal {
     const appended = this.log.appendMarker(marker, this.leaderEpoch)

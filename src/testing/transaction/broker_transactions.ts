@@ -13,7 +13,10 @@ import type { TransactionEntry } from './entry.ts'
 import type { CoordinatorRuntime, MarkerRequest, MarkerResult, TransactionPorts, TransactionSettings } from './ports.ts'
 import { settle, settleAll } from './settle.ts'
 import type { TransactionVersion } from './states.ts'
-import { transactionLog } from './transaction_log.ts'
+import { encodeRecord, transactionLog } from './transaction_log.ts'
+
+/** Records that are kept of a partition of `__transaction_state`, bytes. Its values are kept all the same. */
+const recordBytesMax = 4 * 1024 * 1024
 
 /** Whoever waits for a broker: `run` is not called where `lost` is. */
 interface Waiter {
@@ -165,9 +168,14 @@ function append(
   if (partition === undefined || !leads || !broker.isRunning) return errorCode.NOT_COORDINATOR
   const inSyncMin = broker.cluster.settings.number('transaction.state.log.min.isr')
   if (partition.inSync.length < inSyncMin) return errorCode.COORDINATOR_NOT_AVAILABLE
+  const version = transactionVersionOf(broker)
+  const nowMs = Math.round(broker.nowMs())
+  const record = encodeRecord(transactionalId, entry, version, nowMs)
+  // Kafka's answer where a value is larger than a batch may be.
+  if (partition.appendState(record, nowMs, recordBytesMax) !== undefined) return errorCode.UNKNOWN_SERVER_ERROR
   const log = partition.durable(transactionLog)
   if (entry === null) log.delete(transactionalId)
-  else log.set(transactionalId, asLogged(entry, transactionVersionOf(broker)))
+  else log.set(transactionalId, asLogged(entry, version))
   return errorCode.NONE
 }
 
