@@ -35,6 +35,8 @@ export type {
   Verdict,
   Witness
 } from './transaction/prepared.ts'
+export { readDecision } from './transaction/coordinator_log.ts'
+export type { Decision, SoughtTransaction } from './transaction/coordinator_log.ts'
 export { scanOpen } from './transaction/open_scan.ts'
 export type { OpenInLog } from './transaction/open_scan.ts'
 export { partitionOfGroup } from './transaction/proof.ts'

@@ -56,7 +56,7 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
   for (let round = 1; round <= roundsMax; round++) {
     await faultPoint(context, 'recovery.loaded')
     const newest = newestOf(context, contents)
-    const settlement = await settle(context, contents, newest, told)
+    const settlement = await settleUnlessTakenOver(context, contents, newest, told, round)
     for (const participant of participants) await participant.fence(allRetained(contents, participant))
     await faultPoint(context, 'recovery.fenced')
     const verified = await verify(context, settlement.chosen, newest)
@@ -86,12 +86,14 @@ export async function recover(context: RecoveryContext): Promise<Recovered> {
 // A run that failed and finds another one's record after its own has been taken over, however its failure looked: to
 // recover here would take the job back, and so on for ever. Asked before anything is fenced only: a record that comes
 // later is that of a run whose ids were fenced here, so that it will end, and giving way to it would leave nobody.
-function refuseWhereTakenOver(
-  { jobName, formerIncarnationMax }: RecoveryContext,
-  { incarnationMax }: StoreContents
-): void {
+function refuseWhereTakenOver(context: RecoveryContext, { incarnationMax }: StoreContents): void {
+  const { formerIncarnationMax } = context
   if (formerIncarnationMax < 0 || incarnationMax <= formerIncarnationMax) return
-  throw new JobError('JOB_FENCED', `Run ${incarnationMax} of ${jobName} has taken over.`, {
+  throw takenOverBy(context, incarnationMax)
+}
+
+function takenOverBy({ jobName }: RecoveryContext, incarnation: number): JobError {
+  return new JobError('JOB_FENCED', `Run ${incarnation} of ${jobName} has taken over.`, {
     fatal: true,
     nextStep: 'Run one process of a job at a time.'
   })
@@ -137,6 +139,26 @@ function orphan({ checkpointId }: Checkpoint, what: string): JobError {
     nextStep:
       'Keep names and transactional id prefixes of a running job; to begin anew, use another checkpoint directory.'
   })
+}
+
+// Whoever took over while this one settled has a transaction of its own in the way of the evidence, and goes on. Once ids
+// were fenced here, in an earlier round, that one will end as well, and the truth is all there is to tell.
+async function settleUnlessTakenOver(
+  context: RecoveryContext,
+  contents: StoreContents,
+  newest: Checkpoint | undefined,
+  told: Set<string>,
+  round: number
+): Promise<Settlement> {
+  try {
+    return await settle(context, contents, newest, told)
+  } catch (error) {
+    const isUndecided = error instanceof JobError && error.code === 'TRANSACTION_UNDECIDED'
+    if (!isUndecided || round > 1) throw error
+    const now = await context.store.load()
+    if (now.incarnationMax > contents.incarnationMax) throw takenOverBy(context, now.incarnationMax)
+    throw error
+  }
 }
 
 /**

@@ -208,6 +208,28 @@ export const lateZombie: Draw = (chance) => ({
   }
 })
 
+/** One that wakes when its successor has ended what it had open, between its last record and its commit. */
+export const zombieWhereSealed: Draw = (chance) => ({
+  when: {
+    at: 'point',
+    name: chance.pick([
+      'transaction.flush',
+      'checkpoint.preCommitted',
+      'store.written',
+      'checkpoint.durable',
+      'transaction.beforeEndTxn'
+    ]),
+    hit: chance.between(1, 8)
+  },
+  action: { do: 'pause', forMs: Math.round(chance.within(5, 200)), successorMs: Math.round(chance.exponential(10)) }
+})
+
+/** No partition gets the marker of what the second run finds open. */
+export const skipAllWhereFenced: Draw = (chance) => ({
+  when: { at: 'point', name: 'recovery.loaded', hit: 2 },
+  action: { do: 'markers', fate: 'skip', forMs: 50 + wait(chance), nth: 1 }
+})
+
 /**
  * The successor has read the folder, and asks the ledgers when the zombie has committed; their coordinator, which it knows,
  * has been replaced meanwhile, and has just woken up.

@@ -38,7 +38,9 @@ import {
   swallow,
   upgrade,
   veryLate,
-  zombie
+  skipAllWhereFenced,
+  zombie,
+  zombieWhereSealed
 } from './faults.ts'
 import type { Draw } from './faults.ts'
 import { sourceGroup } from './plan.ts'
@@ -147,6 +149,18 @@ const profiles: Readonly<Record<string, Profile>> = {
     shape: () => ({ lock: 'none', healMs: 900 }),
     faultsMax: 5,
     faults: [[4, zombie], [1.5, start], [1, kill], ...nuisances]
+  },
+  /** A run is shut out while it seals or commits, and its successor's markers are left out. */
+  shutOut: {
+    shape: (chance) => ({ lock: 'none', healMs: 1200, intervalMs: chance.pick([30, 80]) }),
+    always: [zombieWhereSealed, skipAllWhereFenced],
+    faultsMax: 3,
+    faults: [
+      [1, zombie],
+      [1, skipMarkers],
+      [0.5, start],
+      [0.5, kill]
+    ]
   },
   /** Coordinators of the ledgers stand still until others have taken their place, while runs take over from each other. */
   stale: {

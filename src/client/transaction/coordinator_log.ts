@@ -37,13 +37,24 @@ const readBytesMax = 16 * 1024 * 1024
 /** An empty answer before the end of the log is asked for again after this time, milliseconds. */
 const emptyBackoffMs = 20
 
+/** What is looked for. */
+export interface SoughtTransaction extends Pick<
+  ResumeTarget,
+  'transactionalId' | 'producerId' | 'producerEpoch' | 'startedAtMs'
+> {
+  /** Where it wrote. */
+  readonly partitions: readonly TopicPartition[]
+  /** Whether no other transaction can have this epoch, as since transaction version 2. If not, the last one counts. */
+  readonly isAloneInEpoch: boolean
+}
+
 /**
  * What the coordinator has decided about the transaction; undefined where its log does not tell, and `evidence` says why.
  * Needs READ on `__transaction_state`. Rejects with the signal's reason.
  */
 export async function readDecision(
   cluster: Cluster,
-  target: ResumeTarget,
+  target: SoughtTransaction,
   limits: CallLimits,
   evidence: string[]
 ): Promise<Decision | undefined> {
@@ -66,7 +77,7 @@ function textOf(decision: Decision | undefined): string {
   return `${stateTopic} has the ${decision} of it`
 }
 
-async function scanLog(cluster: Cluster, target: ResumeTarget, clock: Clock): Promise<DecisionScan | string> {
+async function scanLog(cluster: Cluster, target: SoughtTransaction, clock: Clock): Promise<DecisionScan | string> {
   const found = (await cluster.topics([stateTopic], signalOf(clock))).get(stateTopic)
   if (found === undefined) return `${stateTopic} is not shown here`
   const partition = partitionOfGroup(target.transactionalId, found.partitions.length)
@@ -114,16 +125,9 @@ function signalOf(clock: Clock): { readonly signal?: AbortSignal } {
   return signal === undefined ? {} : { signal }
 }
 
-/** What is looked for. */
-export type SoughtTransaction = Pick<
-  ResumeTarget,
-  'transactionalId' | 'producerId' | 'producerEpoch' | 'transactionVersion' | 'partitions'
->
-
 /**
  * Folds the records of the coordinator's log into the decision about one transaction: what comes right after it was open.
- * Compaction takes nothing from between the two that it does not take from before them as well. Below transaction
- * version 2 transactions share an epoch, and the last one counts. Pure.
+ * Compaction takes nothing from between the two that it does not take from before them as well. Pure.
  */
 export class DecisionScan {
   /** The next offset to read. */
@@ -141,7 +145,7 @@ export class DecisionScan {
 
   /** Whether nothing that follows can change the decision. */
   get isFinal(): boolean {
-    return this.sought.transactionVersion === 2 && this.decision !== undefined
+    return this.sought.isAloneInEpoch && this.decision !== undefined
   }
 
   /** Takes records that were read at `position`. Throws ProtocolError. */

@@ -71,8 +71,10 @@ async function judgeByLog(
   clock: Clock,
   evidence: string[]
 ): Promise<Verdict> {
-  const isNamed = target.transactionVersion === 2 || (ends.length > 0 && ends.every(({ kind }) => kind === 'open'))
-  const decision = isNamed && target.isOwn ? await readDecision(cluster, target, clock.left(), evidence) : undefined
+  const isAloneInEpoch = target.transactionVersion === 2
+  const isKnown = target.isOwn && (isAloneInEpoch || (ends.length > 0 && ends.every(({ kind }) => kind === 'open')))
+  const sought = { ...target, isAloneInEpoch }
+  const decision = isKnown ? await readDecision(cluster, sought, clock.left(), evidence) : undefined
   if (decision === 'commit') return { kind: 'alreadyCommitted' }
   return { kind: decision === 'abort' ? 'lost' : 'fenced', evidence: evidence.join('; ') }
 }

@@ -11,8 +11,8 @@ import { formatTransactionName, namePrefixOfTask, slotOfTask } from './transacti
 
 export interface KnownIds {
   readonly transactionalIds: readonly string[]
-  /** Producer ids under which these ids wrote. */
-  readonly producerIds: readonly bigint[]
+  /** Producer ids under which these ids wrote, each with its id. */
+  readonly idsByProducer: ReadonlyMap<bigint, string>
   /** Those of them whose last transaction is committed, as far as the cluster tells. */
   readonly committedProducerIds: readonly bigint[]
 }
@@ -28,11 +28,11 @@ export async function knownTransactionalIds(
   { signal }: ReadOptions
 ): Promise<KnownIds> {
   const transactionalIds = new Set<string>()
-  const producerIds = new Set<bigint>()
+  const idsByProducer = new Map<bigint, string>()
   const add = (transactionalId: string, producerId?: bigint): void => {
     if (slotOfTask(prefix, task, transactionalId) === undefined) return
     transactionalIds.add(transactionalId)
-    if (producerId !== undefined) producerIds.add(producerId)
+    if (producerId !== undefined) idsByProducer.set(producerId, transactionalId)
   }
   for (const { snapshot } of retained) {
     if (snapshot === undefined) continue
@@ -49,7 +49,7 @@ export async function knownTransactionalIds(
   const committed = listedNow.filter(({ state }) => state === 'CompleteCommit' || state === 'PrepareCommit')
   return {
     transactionalIds: [...transactionalIds],
-    producerIds: [...producerIds],
+    idsByProducer,
     committedProducerIds: committed.map(({ producerId }) => producerId)
   }
 }
@@ -65,21 +65,26 @@ async function listed(cluster: Cluster, transactionalIdPrefix: string, signal: A
   }
 }
 
-/** Initializes these ids, all at once; answers the epoch that each producer id has now. */
+export interface InitializedProducer {
+  readonly transactionalId: string
+  readonly producerId: bigint
+  readonly producerEpoch: number
+}
+
+/** Initializes these ids, all at once; answers the producer id and epoch that each has now. */
 export async function initializeIds(
   producers: readonly TransactionalProducer[],
   options: ReadOptions
-): Promise<ReadonlyMap<bigint, number>> {
-  const identities = await Promise.all(
+): Promise<readonly InitializedProducer[]> {
+  return Promise.all(
     producers.map(async (producer) => {
       try {
-        return await producer.init(options)
+        return { transactionalId: producer.transactionalId, ...(await producer.init(options)) }
       } catch (error) {
         throw refusedTimeout(producer.transactionalId, error) ?? error
       }
     })
   )
-  return new Map(identities.map(({ producerId, producerEpoch }) => [producerId, producerEpoch]))
 }
 
 const invalidTransactionTimeout = 50

@@ -1,8 +1,8 @@
 // All Kafka sinks of a job on one cluster as one participant: one transaction per checkpoint, on the next free id of a
 // small pool. Decides what is sent when; the transactions themselves, their verdicts and proofs are the client's.
 // Losable: the broker aborts a Kafka transaction that waits too long. KIP-98, KIP-447, KIP-890.
-import { assert, KafkaError, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
-import type { Cluster, PreparedTransaction, Transaction, Verdict } from '../../client/index.ts'
+import { assert, KafkaError, readDecision, ResumedTransaction, TransactionalProducer } from '../../client/index.ts'
+import type { Cluster, Decision, PreparedTransaction, Transaction, Verdict } from '../../client/index.ts'
 import { handled, onAbort, raceAbort, withDeadline } from '../../runtime/index.ts'
 import { JobError } from '../errors.ts'
 import type { ParticipantContext, StateValue } from '../functions.ts'
@@ -66,6 +66,8 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
   #transactionalIds: readonly string[] = []
   /** Producer ids under which earlier runs wrote, each with the epoch below which they did. */
   #formerProducers: ReadonlyMap<bigint, number> = new Map()
+  /** The transactional id of each of them. */
+  readonly #idsByProducer = new Map<bigint, string>()
   /** Those of them whose last transaction was committed when they were shut out. */
   readonly #committedProducers = new Set<bigint>()
   /** By slot: what the ledger showed last. */
@@ -143,7 +145,13 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     const initialized = await initializeIds(producers, options)
     await Promise.all(producers.slice(slots.length).map((producer) => producer.close()))
     this.#transactionalIds = producers.map(({ transactionalId }) => transactionalId)
-    this.#formerProducers = new Map([...known.producerIds.map((id) => [id, Infinity] as const), ...initialized])
+    for (const [producerId, id] of known.idsByProducer) this.#idsByProducer.set(producerId, id)
+    for (const { producerId, transactionalId } of initialized) this.#idsByProducer.set(producerId, transactionalId)
+    const epochs = initialized.map(({ producerId, producerEpoch }) => [producerId, producerEpoch] as const)
+    this.#formerProducers = new Map([
+      ...[...known.idsByProducer.keys()].map((id) => [id, Infinity] as const),
+      ...epochs
+    ])
   }
 
   // Once chosen, the place of the ledger stays, so that all witnesses of a job are found in one; a place whose topic
@@ -194,29 +202,40 @@ export class KafkaTransactionParticipant extends TwoPhaseCommitParticipant<Kafka
     return explainWitnesses(found, chosen, { prefix, task })
   }
 
-  // A witness whose transaction ended without a marker there stays pending, and the ledger cannot be read. Where it must
-  // have been aborted, the marker is written. Answers why it may have been committed, where that is so.
+  // A witness whose transaction ended without a marker there stays pending, and the ledger cannot be read. Where it was
+  // aborted, the marker is written. Answers why it may have been committed, where that is so.
   async #endPendingWitnesses(
     chosen: RetainedCheckpoint | undefined,
     isNewest: () => Promise<boolean>
   ): Promise<string | undefined> {
-    const options = this.#recoveryOptions()
-    if ((await this.#pendingWitnesses(openTransactionsNow)).length === 0) return undefined
     // Asked at once: every id is fenced, so a checkpoint that an earlier run publishes from here on cannot be committed.
-    const wasNewest = await isNewest()
+    const [pending, wasNewest] = await Promise.all([this.#pendingWitnesses(openTransactionsNow), isNewest()])
+    if (pending.length === 0) return undefined
     const open = await this.#pendingWitnesses(findOpenTransactions)
-    const [first] = open
-    if (first === undefined) return undefined
-    const { topic, partition, startOffset, producerId } = first
-    const what = `a witness of producerId ${producerId} is pending in ${topic}-${partition} from offset ${startOffset} on`
-    if (chosen === undefined) return `${what}, but the store is empty`
-    const committed = open.find((one) => this.#committedProducers.has(one.producerId))
-    if (committed !== undefined) {
-      return `${what}, and the last transaction of producerId ${committed.producerId} was committed`
+    for (const one of open) {
+      const { topic, partition, startOffset, producerId } = one
+      const what = `a witness of producerId ${producerId} is pending in ${topic}-${partition} from offset ${startOffset} on`
+      const evidence: string[] = []
+      const decision = await this.#decisionOf(one, evidence)
+      if (decision === 'abort') continue
+      if (decision === 'commit') return `${what}, and its transaction was committed`
+      if (chosen === undefined) return `${what}, but the store is empty`
+      if (this.#committedProducers.has(producerId)) {
+        return `${what}, and the last transaction of that producer was committed (${evidence.join('; ')})`
+      }
+      if (!wasNewest) return `${what}, and there is a newer checkpoint than ${chosen.checkpointId}`
     }
-    if (!wasNewest) return `${what}, and there is a newer checkpoint than ${chosen.checkpointId}`
-    await abortHanging(this.#cluster, open, options)
+    await abortHanging(this.#cluster, open, this.#recoveryOptions())
     return undefined
+  }
+
+  async #decisionOf(open: OpenTransaction, evidence: string[]): Promise<Decision | undefined> {
+    const { topic, partition, producerId, producerEpoch, lastWrittenAtMs } = open
+    const transactionalId = this.#idsByProducer.get(producerId)
+    if (transactionalId === undefined || lastWrittenAtMs === undefined) return undefined
+    const startedAtMs = lastWrittenAtMs - this.settings.transactionTimeoutMs
+    const which = { transactionalId, producerId, producerEpoch, startedAtMs, partitions: [{ topic, partition }] }
+    return readDecision(this.#cluster, { ...which, isAloneInEpoch: false }, this.#recoveryOptions(), evidence)
   }
 
   async #pendingWitnesses(find: typeof findOpenTransactions): Promise<readonly OpenTransaction[]> {

@@ -20,6 +20,8 @@ export interface OpenTransaction extends TopicPartition {
   readonly producerEpoch: number
   readonly coordinatorEpoch: number
   readonly startOffset: bigint
+  /** The time of its producer's last record there, milliseconds since 1970; undefined where brokers do not tell. */
+  readonly lastWrittenAtMs: number | undefined
 }
 
 /** A marker that is not there after this time was left out, milliseconds. */
@@ -100,8 +102,9 @@ async function allOpen(
     return partitions.flatMap(({ topic, partition }) => {
       const producers = described.get(keyOfPartition(topic, partition)) ?? []
       const open = producers.filter(({ currentTxnStartOffset }) => currentTxnStartOffset >= 0n)
-      return open.map(({ producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset: startOffset }) => {
-        return { topic, partition, producerId, producerEpoch, coordinatorEpoch, startOffset }
+      return open.map(({ producerId, producerEpoch, coordinatorEpoch, currentTxnStartOffset, lastTimestampMs }) => {
+        const numbers = { producerId, producerEpoch, coordinatorEpoch, startOffset: currentTxnStartOffset }
+        return { topic, partition, ...numbers, lastWrittenAtMs: lastTimestampMs < 0 ? undefined : lastTimestampMs }
       })
     })
   } catch (error) {
@@ -111,7 +114,7 @@ async function allOpen(
   const open: OpenTransaction[] = []
   for (const { topic, partition } of partitions) {
     const scanned = await scanOpen(cluster, { topic, partition }, options)
-    open.push(...scanned.map((one) => ({ topic, partition, coordinatorEpoch: -1, ...one })))
+    open.push(...scanned.map((one) => ({ topic, partition, coordinatorEpoch: -1, lastWrittenAtMs: undefined, ...one })))
   }
   return open
 }
