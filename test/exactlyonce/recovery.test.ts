@@ -9,12 +9,13 @@ import type {
   SettledTransaction,
   TransactionParticipant
 } from '../../src/exactlyonce/participant.ts'
+import { JobError } from '../../src/exactlyonce/errors.ts'
 import { recover } from '../../src/exactlyonce/recovery.ts'
 import type { RecoveryContext } from '../../src/exactlyonce/recovery.ts'
 import { nodeRuntime } from '../../src/runtime/index.ts'
 import { checkpointOf, keepingLogger, runOf } from './kit/checkpoints.ts'
 
-type Outcome = 'committed' | 'lost' | 'torn'
+type Outcome = 'committed' | 'lost' | 'torn' | 'undecided'
 
 interface Script {
   readonly name?: string
@@ -63,6 +64,7 @@ class Scripted implements TransactionParticipant {
     this.#say(`commit ${checkpointId}`)
     const outcome = this.#script.settled?.[checkpointId] ?? 'committed'
     if (outcome === 'committed') return { kind: 'committed' }
+    if (outcome === 'undecided') throw new JobError('TRANSACTION_UNDECIDED', 'Nothing tells.', { fatal: true })
     return { kind: 'lost', loss: lossAt(checkpointId), partlyCommitted: outcome === 'torn' }
   }
 
@@ -395,6 +397,32 @@ describe('another run that recovers at the same time', () => {
     const { context } = bench([{}], [contentsOf([checkpointOf()])])
     context.store.publishRun = () => Promise.resolve('taken')
     await expect(recover(context)).rejects.toMatchObject({ code: 'JOB_FENCED', fatal: true })
+  })
+})
+
+describe('a run that cannot tell how a transaction ended', () => {
+  const stuck = withPending(5, 4, { kafka: [5] })
+  const later = contentsOf([stuck], { latestRun: runOf({ incarnation: 1 }), incarnationMax: 1 })
+  const settled = { 5: 'undecided' as const }
+
+  test('says so where it is alone', async () => {
+    const { context } = bench([{ settled }], [contentsOf([stuck])])
+    await expect(recover(context)).rejects.toMatchObject({ code: 'TRANSACTION_UNDECIDED' })
+  })
+
+  test('is fenced where another one has taken over meanwhile', async () => {
+    const { context, log } = bench([{ settled }], [contentsOf([stuck]), later])
+    await expect(recover(context)).rejects.toMatchObject({ code: 'JOB_FENCED', fatal: true })
+    expect(log.filter((entry) => /fence|begin|run/.test(entry))).toEqual([])
+  })
+
+  test('says so where it has fenced the other one itself before', async () => {
+    const first = withPending(4, 3, { kafka: [] })
+    const { context } = bench(
+      [{ settled, findings: [unexplained] }],
+      [contentsOf([first]), contentsOf([first, stuck]), later]
+    )
+    await expect(recover(context)).rejects.toMatchObject({ code: 'TRANSACTION_UNDECIDED' })
   })
 })
 
