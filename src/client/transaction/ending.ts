@@ -8,7 +8,7 @@ import { concurrentDelayMs, endTxn } from './coordinator_calls.ts'
 import type { CallLimits, CoordinatorAnswer } from './coordinator_calls.ts'
 import { describePresent, trustSinceBegun } from './coordinator_view.ts'
 import type { Described } from './coordinator_view.ts'
-import { Clock } from './judge.ts'
+import { Clock } from './clock.ts'
 import type { ResumeTarget } from './resume_target.ts'
 
 /** What a coordinator says to the end of a transaction that is not open any more. */

@@ -5,6 +5,7 @@ import { errorCode, errorByCode } from '../../protocol/index.ts'
 import { describeConfigs } from '../admin/cluster_view.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
+import { Clock } from './clock.ts'
 import { scanPartition } from './control_scan.ts'
 import type { PartitionEnd } from './control_scan.ts'
 import { initProducerId } from './coordinator_calls.ts'
@@ -269,22 +270,4 @@ export function judgeByState(
     return { kind: 'lost', evidence: `the coordinator holds it as ${state}` }
   }
   return undefined
-}
-
-/** Hands out what is left of the caller's time. */
-export class Clock {
-  private readonly cluster: Cluster
-  private readonly limits: CallLimits
-  private readonly endMs: number
-
-  constructor(cluster: Cluster, limits: CallLimits) {
-    this.cluster = cluster
-    this.limits = limits
-    this.endMs = cluster.runtime.monotonicMs() + limits.deadlineMs
-  }
-
-  left(): CallLimits {
-    const deadlineMs = Math.max(1, this.endMs - this.cluster.runtime.monotonicMs())
-    return { deadlineMs, signal: this.limits.signal }
-  }
 }

@@ -8,7 +8,7 @@ import type { Cluster, TopicPartition } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { fetchRaw } from './control_scan.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { Clock } from './judge.ts'
+import { Clock } from './clock.ts'
 
 export interface OpenInLog {
   readonly producerId: bigint

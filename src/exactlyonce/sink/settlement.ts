@@ -143,7 +143,8 @@ function unsettled(
   return new JobError('TRANSACTION_UNDECIDED', `${which} has ended, and nothing tells how: ${verdict.evidence}.`, {
     fatal: true,
     nextStep:
-      'Nothing was sent and nothing replayed. Find out from the output whether its records are there, before the job ' +
-      'is started anew with another transactionalIdPrefix.'
+      'Nothing was sent and nothing replayed. Where __transaction_state could not be read, grant READ on it and start ' +
+      'again. Else find out from the output whether its records are there, before the job is started anew with ' +
+      'another transactionalIdPrefix.'
   })
 }

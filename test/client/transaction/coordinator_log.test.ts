@@ -113,19 +113,19 @@ describe('the record behind an open transaction', () => {
   })
 })
 
+async function forgotten(embedded: EmbeddedKafka, kafka: Kafka): Promise<PreparedTransaction> {
+  await kafka.admin().createTopics([{ topic: 'out', partitionCount: 1, replicationFactor: 1 }])
+  embedded.transactions.markers.add(() => 'skip')
+  const transaction = kafka.transactionalProducer({ transactionalId: 'id' }).beginTransaction()
+  await transaction.send({ topic: 'out', partition: 0, value: 'v' })
+  const handle = await transaction.prepare()
+  expect(await transaction.commit()).toEqual({ kind: 'committed' })
+  await kafka.transactionalProducer({ transactionalId: 'id' }).init()
+  return handle
+}
+
 // Markers are waited for, five seconds each time.
 describe.concurrent('a transaction whose end left no marker, and whose id has gone on', () => {
-  async function forgotten(embedded: EmbeddedKafka, kafka: Kafka): Promise<PreparedTransaction> {
-    await kafka.admin().createTopics([{ topic: 'out', partitionCount: 1, replicationFactor: 1 }])
-    embedded.transactions.markers.add(() => 'skip')
-    const transaction = kafka.transactionalProducer({ transactionalId: 'id' }).beginTransaction()
-    await transaction.send({ topic: 'out', partition: 0, value: 'v' })
-    const handle = await transaction.prepare()
-    expect(await transaction.commit()).toEqual({ kind: 'committed' })
-    await kafka.transactionalProducer({ transactionalId: 'id' }).init()
-    return handle
-  }
-
   const refusals = ['TOPIC_AUTHORIZATION_FAILED', 'UNKNOWN_SERVER_ERROR'] as const
 
   test.for(refusals)('is fenced where the log may not be read (%s), and says so', async (refusal, { expect }) => {
@@ -139,7 +139,6 @@ describe.concurrent('a transaction whose end left no marker, and whose id has go
         { name: '__transaction_state', partitions: [0, 1, 2].map((partitionIndex) => ({ partitionIndex, ...refuse })) }
       ]
     }
-    const isOfLog = (body: unknown): boolean => JSON.stringify(body, stringOfBigint).includes('__transaction_state')
     embedded.control('ListOffsets', ({ body }) => (isOfLog(body) ? { answer } : undefined), { keep: true })
     const verdict = await kafka.resumeTransaction(handle).commit()
     expect(verdict).toEqual({
@@ -160,6 +159,10 @@ describe.concurrent('a transaction whose end left no marker, and whose id has go
     }
   )
 })
+
+function isOfLog(body: unknown): boolean {
+  return JSON.stringify(body, stringOfBigint).includes('__transaction_state')
+}
 
 function stringOfBigint(_: string, it: unknown): unknown {
   return typeof it === 'bigint' ? String(it) : it

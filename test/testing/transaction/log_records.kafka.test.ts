@@ -49,7 +49,9 @@ function lineOf(
 ): string {
   const ids = [value.producerId, value.previousProducerId, value.nextProducerId].map(numberOf).join('/')
   const epochs = `${value.producerEpoch}/${value.nextProducerEpoch}`
-  const where = value.transactionPartitions?.flatMap(({ partitionIds }) => partitionIds.toSorted()) ?? 'none'
+  const where =
+    value.transactionPartitions?.flatMap(({ partitionIds }) => partitionIds.toSorted((left, right) => left - right)) ??
+    'none'
   const started = value.transactionStartTimestampMs < 0n ? 'not begun' : 'begun'
   const status = transactionStatuses[value.transactionStatus]
   const form = `v${version}, client ${value.clientTransactionVersion}, ${ids}`
