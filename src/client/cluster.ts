@@ -64,6 +64,8 @@ export interface Cluster {
   readonly requestTimeoutMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMsMax: number
+  /** How many connections were lost so far, also while nothing was under way there: a broker may have been gone. */
+  readonly connectionsLost: number
   /**
    * One request and its reply, without retries. Error codes inside the reply are the caller's business. `body` may be
    * a function of the negotiated version. Rejects with KafkaError: CONNECTION_REFUSED, CONNECTION_LOST or

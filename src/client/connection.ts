@@ -86,6 +86,7 @@ export class Connection implements SocketHandler {
   #socket: Socket | undefined
   #versions: BrokerVersions = { ranges: new Map(), features: new Map(), featuresEpoch: -1n }
   #failure: KafkaError | undefined
+  #isUnneeded = false
   readonly #inFlight: Pending[] = []
   readonly #queue: Pending[] = []
   #nextCorrelationId = 0
@@ -177,13 +178,20 @@ export class Connection implements SocketHandler {
     }
   }
 
+  /** Whether it has ended without having been told to. */
+  get isLost(): boolean {
+    return this.#failure !== undefined && !this.#isUnneeded
+  }
+
   /** Ends the connection; what is under way fails with CLOSED. */
   close(): void {
+    this.#isUnneeded = true
     this.#fail(new KafkaError('CLOSED', `The connection to ${this.address} was closed.`, { broker: this.address }))
   }
 
   /** Ends a connection that is not busy and no longer needed; whoever was about to use it may try again. */
   retire(): void {
+    this.#isUnneeded = true
     this.#fail(lostConnection(this.address, new Error('it was no longer needed'), false))
   }
 

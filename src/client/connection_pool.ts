@@ -29,6 +29,7 @@ export class ConnectionPool {
   readonly #opening = new Map<string, Promise<Connection>>()
   readonly #failures = new Map<string, Failures>()
   readonly #closing = new AbortController()
+  #lost = 0
 
   /** `onOpen` is told of each new connection, before anybody uses it. */
   constructor(settings: PoolSettings, onOpen: (connection: Connection) => void) {
@@ -43,6 +44,11 @@ export class ConnectionPool {
     if (connection.idleMs <= connectionIdleMsMax) return connection
     connection.retire()
     return undefined
+  }
+
+  /** How many open connections have ended without having been told to. */
+  get lost(): number {
+    return this.#lost
   }
 
   /** Time before the address may be tried again, milliseconds. */
@@ -108,6 +114,7 @@ export class ConnectionPool {
     this.#failures.delete(address)
     this.#open.set(key, connection)
     connection.onUnusable = () => {
+      if (connection.isLost) this.#lost++
       if (this.#open.get(key) === connection) this.#open.delete(key)
       this.#settings.logger.debug(`${address}: connection ended`)
     }

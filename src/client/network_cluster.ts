@@ -189,6 +189,10 @@ export class NetworkCluster implements Cluster {
     this.#coordinators.forget(type, key)
   }
 
+  get connectionsLost(): number {
+    return this.#pool.lost
+  }
+
   closeChannel(channel: Channel): void {
     this.#pool.closeChannel(channel)
   }

@@ -1,12 +1,15 @@
 // Owns what one transaction writes under (producer id and epoch, transaction version) and the telling of its
 // coordinator which partitions and groups it touches, which transaction versions below 2 need. Each partition and each
 // group is told once. KIP-98, KIP-447, KIP-890.
-import { errorCode } from '../../protocol/index.ts'
+import { errorCode, zeroUuid } from '../../protocol/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import type { PartitionQueue, ProducerIdentity } from '../producer/index.ts'
+import type { EndedTransaction } from './completion.ts'
 import { addOffsetsToTxn, addPartitionsToTxn, txnOffsetCommit } from './coordinator_calls.ts'
 import type { CallLimits, OffsetsToCommit, TransactionOwner } from './coordinator_calls.ts'
+import type { PreparedTransaction } from './prepared.ts'
+import { targetOf } from './resume_target.ts'
 
 /** The last version of Produce that does not add partitions to the transaction by itself. */
 const produceVersionMaxBefore2 = 11
@@ -28,6 +31,7 @@ export class TransactionSession {
   private readonly wanted = new Set<PartitionQueue>()
   private readonly asked = new Set<PartitionQueue>()
   private isAdding = false
+  private readonly groupIds = new Set<string>()
   private readonly groups = new Map<string, Promise<number>>()
 
   constructor(cluster: Cluster, owner: TransactionOwner, transactionVersion: 0 | 1 | 2, limits: CallLimits) {
@@ -61,6 +65,21 @@ export class TransactionSession {
     return false
   }
 
+  /** What was written here, now that it has ended. */
+  ended(
+    touched: Iterable<PartitionQueue>,
+    handle: PreparedTransaction | undefined,
+    decided: 'commit' | 'abort'
+  ): EndedTransaction {
+    const { owner, transactionVersion, groupIds } = this
+    const unsealed = { transactionVersion, endTxnVersion: 0, transactionTimeoutMs: 0, startedAtMs: 0, witness: null }
+    const where = Array.from(touched, ({ topic, partition }) => {
+      return { topic, partition, topicId: zeroUuid, firstOffset: '-1' }
+    })
+    const target = handle === undefined ? { ...owner, ...unsealed, partitions: where, isOwn: true } : targetOf(handle)
+    return { target, groupIds, decided }
+  }
+
   /** Stores offsets in the transaction. Rejects with KafkaError; the transaction must then be aborted. */
   commitOffsets(commit: OffsetsToCommit): Promise<void> {
     return this.track(this.commitOffsetsNow(commit))
@@ -68,6 +87,7 @@ export class TransactionSession {
 
   private async commitOffsetsNow(commit: OffsetsToCommit): Promise<void> {
     this.hasAdded = true
+    this.groupIds.add(commit.groupId)
     if (this.transactionVersion < 2) {
       this.check(await this.addGroup(commit.groupId), `AddOffsetsToTxn of ${this.owner.transactionalId}`)
     }

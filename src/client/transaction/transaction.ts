@@ -379,7 +379,8 @@ export class Transaction {
     this.move(isCommitted ? 'committed' : isAborted ? 'aborted' : 'failed')
     this.verdict = verdict
     this.closeStream()
-    this.host.ended(end, isCommitted ? (this.handle?.witness ?? null) : null)
+    const written = this.session?.ended(this.stream.touched, this.handle, isCommitted ? 'commit' : 'abort')
+    this.host.ended(end, isCommitted ? (this.handle?.witness ?? null) : null, written)
     return verdict
   }
 
@@ -463,7 +464,7 @@ export class Transaction {
 
   private ended(state: 'aborted' | 'failed', end: TransactionEnd): void {
     this.move(state)
-    this.host.ended(end, null)
+    this.host.ended(end, null, this.session?.ended(this.stream.touched, this.handle, 'abort'))
   }
 
   private closeStream(): void {

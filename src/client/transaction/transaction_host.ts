@@ -3,6 +3,7 @@
 import type { Cluster } from '../cluster.ts'
 import type { KafkaError } from '../errors.ts'
 import type { ProducerIdentity, TopicRoutes } from '../producer/index.ts'
+import type { EndedTransaction } from './completion.ts'
 import type { CheckedTransactionalProducerOptions } from './options.ts'
 import type { Witness } from './prepared.ts'
 import type { TransactionSession } from './session.ts'
@@ -30,7 +31,8 @@ export interface TransactionHost {
   newWitness(first: FirstPartition, options: BeginTransactionOptions): Promise<Witness | undefined>
   /** Takes the next epoch unless another producer has the id, or may have it; rejects with PRODUCER_FENCED then. */
   recover(isInDoubt: boolean): Promise<void>
-  ended(end: TransactionEnd, committed: Witness | null): void
+  /** `written` is what it wrote and how that ended; undefined where it wrote nothing. */
+  ended(end: TransactionEnd, committed: Witness | null, written: EndedTransaction | undefined): void
 }
 
 export interface FirstPartition {

@@ -10,6 +10,8 @@ import { assert, brokerError, KafkaError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { TopicRoutes } from '../producer/index.ts'
 import type { ProducerIdentity, WaitOptions } from '../producer/index.ts'
+import { completeTransaction } from './completion.ts'
+import type { EndedTransaction } from './completion.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
 import { describePresent, outdatedMsMax, trustSinceGiven } from './coordinator_view.ts'
@@ -39,6 +41,9 @@ export class TransactionalProducer {
    * older version would leave just what a repeated commit of the transaction before it looks for.
    */
   private nextEpoch: 'given' | 'givenByEnd' | 'needed' | 'inDoubt' = 'given'
+  /** What the transaction before wrote, and how many connections had been lost when it began. */
+  private last: { readonly written: EndedTransaction; readonly connectionsLost: number } | undefined
+  private connectionsLost = 0
   /** When the coordinator answered EndTxn, on the monotonic clock, while its markers may still be on their way. */
   private endedAtMs: number | undefined
   private fenced: KafkaError | undefined
@@ -138,7 +143,10 @@ export class TransactionalProducer {
       recover: async (isInDoubt) => {
         await this.inTurn(() => this.takeNextEpoch(isInDoubt))
       },
-      ended: (end, committed) => this.ended(end, committed)
+      ended: (end, committed, written) => {
+        if (written !== undefined) this.last = { written, connectionsLost: this.connectionsLost }
+        this.ended(end, committed)
+      }
     }
   }
 
@@ -170,14 +178,29 @@ export class TransactionalProducer {
     if (this.fenced !== undefined) throw this.fenced
     const transactionVersion = await this.cluster.transactionVersion()
     const isGiven = this.nextEpoch === 'given' || (this.nextEpoch === 'givenByEnd' && transactionVersion === 2)
+    // InitProducerId answers when the transaction before is complete.
+    let isComplete = true
     if (this.identity === undefined) await this.takeId(this.limits())
     else if (!isGiven) await this.takeNextEpoch(this.nextEpoch === 'inDoubt')
-    else if (this.endedAtMs !== undefined) await waitForMarkers(this.cluster, this.transactionalId, this.endedAtMs)
+    else if (this.endedAtMs !== undefined) {
+      isComplete = await waitForMarkers(this.cluster, this.transactionalId, this.endedAtMs)
+    }
     this.endedAtMs = undefined
+    await this.completeLast(isComplete)
     const { identity, transactionalId } = this
     assert(identity !== undefined && identity.producerId >= 0n, 'a transaction needs a producer id')
     const owner = { transactionalId, ...identity }
     return new TransactionSession(this.cluster, owner, transactionVersion, this.limits())
+  }
+
+  // A coordinator that is complete has had every marker acknowledged, save those that it left out, which it does only
+  // where a broker was gone.
+  private async completeLast(isComplete: boolean): Promise<void> {
+    const { cluster, last } = this
+    const isUndisturbed = isComplete && last?.connectionsLost === cluster.connectionsLost
+    if (last !== undefined && !isUndisturbed) await completeTransaction(cluster, last.written, this.limits())
+    this.last = undefined
+    this.connectionsLost = cluster.connectionsLost
   }
 
   private limits(): CallLimits {

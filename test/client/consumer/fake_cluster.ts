@@ -114,6 +114,7 @@ export interface SeenRequest {
 }
 
 export class FakeCluster implements Cluster {
+  readonly connectionsLost = 0
   readonly runtime: Runtime
   readonly logger = { ...silentLogger }
   readonly clientId = 'fake'

@@ -101,6 +101,7 @@ export const fine: RequestFate = Object.freeze({ kind: 'fine', delayMs: 1 })
 type PartitionAnswer = ResponseOf<'Produce'>['responses'][number]['partitionResponses'][number]
 
 export class FakeCluster implements Cluster {
+  readonly connectionsLost = 0
   readonly runtime: Runtime
   readonly logger = { ...silentLogger }
   readonly clientId = 'fake'

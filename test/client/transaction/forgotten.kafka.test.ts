@@ -1,8 +1,9 @@
 // A transaction ends while the only broker that has its output and its ledger is gone: no marker is written, then or later
-// (KAFKA-20734), and the next InitProducerId makes the coordinator forget how it ended. Its log still tells.
+// (KAFKA-20734). The next InitProducerId makes the coordinator forget how it ended; its log still tells. Whoever goes on
+// with the id writes the markers first.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Kafka, ledgerGroupOf } from 'kafka-once'
-import type { PreparedTransaction, Transaction } from 'kafka-once'
+import type { PreparedTransaction, Transaction, TransactionalProducer } from 'kafka-once'
 import { quickRestart, startBroker } from '../../broker/broker.ts'
 import type { TestBroker, TestNode } from '../../broker/broker.ts'
 import { scanPartition } from '../../broker/log_scan.ts'
@@ -18,13 +19,14 @@ interface Open {
   readonly topic: string
   readonly partition: number
   readonly transactionalId: string
+  readonly producer: TransactionalProducer
   readonly transaction: Transaction
   readonly handle: PreparedTransaction
   /** Has the output and the ledger, and does not coordinate the transaction. */
   readonly node: TestNode
 }
 
-describeBrokers('a transaction whose end reached no partition and no ledger, and whose id has gone on', () => {
+describeBrokers('a transaction whose end reached no partition and no ledger', () => {
   let cluster: TestBroker
 
   beforeAll(async () => {
@@ -41,11 +43,12 @@ describeBrokers('a transaction whose end reached no partition and no ledger, and
       if ((await kafka.cluster.coordinator('transaction', transactionalId)) === nodeId) continue
       const { partitions } = (await kafka.cluster.topics([topic])).get(topic)!
       const { partition } = partitions.find(({ leaderId }) => leaderId === nodeId)!
-      const transaction = kafka.transactionalProducer({ transactionalId }).beginTransaction()
+      const producer = kafka.transactionalProducer({ transactionalId })
+      const transaction = producer.beginTransaction()
       await transaction.send({ topic, partition, value: 'v' })
       const handle = await transaction.prepare()
       const node = cluster.nodes.find(({ id }) => id === nodeId)!
-      return { kafka, topic, partition, transactionalId, transaction, handle, node }
+      return { kafka, topic, partition, transactionalId, producer, transaction, handle, node }
     }
   }
 
@@ -83,7 +86,7 @@ describeBrokers('a transaction whose end reached no partition and no ledger, and
 
   const newKafka = (): Kafka => new Kafka({ brokers: cluster.bootstrap.split(','), requestTimeoutMs: 2_000 })
 
-  test('is alreadyCommitted where it was committed', { timeout: 180_000 }, async () => {
+  test('is alreadyCommitted where it was committed, also when its id has gone on', { timeout: 180_000 }, async () => {
     await using kafka = newKafka()
     const it = await open(kafka)
     await killLeader(it)
@@ -91,6 +94,20 @@ describeBrokers('a transaction whose end reached no partition and no ledger, and
     await forget(it)
     expect(await kafka.resumeTransaction(it.handle).commit()).toEqual({ kind: 'alreadyCommitted' })
     expect(await repaired(it, 'commit')).toEqual(['COMMIT'])
+  })
+
+  test('is not taken into the next one of the same producer', { timeout: 180_000 }, async () => {
+    await using kafka = newKafka()
+    const it = await open(kafka)
+    const { topic, partition } = it
+    await killLeader(it)
+    await it.transaction.abort({ deadlineMs })
+    await cluster.start(it.node.id)
+    const next = it.producer.beginTransaction()
+    await next.send({ topic, partition, value: 'next' })
+    expect(await next.commit({ deadlineMs })).toEqual({ kind: 'committed' })
+    const { transactions } = await scanPartition(cluster.bootstrap, topic, partition)
+    expect(transactions.map(({ outcome }) => outcome)).toEqual(['ABORT', 'COMMIT'])
   })
 
   test('is lost where the other producer aborted it', { timeout: 180_000 }, async () => {
