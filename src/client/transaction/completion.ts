@@ -7,6 +7,8 @@ import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
 import type { CallLimits } from './coordinator_calls.ts'
+import { readDecision } from './coordinator_log.ts'
+import type { Decision } from './coordinator_log.ts'
 import type { HangingPartition, PreparedPartition, Proof } from './prepared.ts'
 import { partitionOfGroup, prove, repair } from './proof.ts'
 import type { ResumeTarget } from './resume_target.ts'
@@ -16,7 +18,8 @@ export interface EndedTransaction {
   readonly target: ResumeTarget
   /** Groups whose offsets it stored. */
   readonly groupIds: ReadonlySet<string>
-  readonly decided: 'commit' | 'abort'
+  /** Unknown where it was sealed and could not be aborted: somebody else may have committed it by its handle. */
+  readonly decided: Decision | 'unknown'
 }
 
 /** A marker that is not there after this time was left out, milliseconds. */
@@ -42,49 +45,66 @@ export async function completeTransaction(
 }
 
 async function completeOnce(cluster: Cluster, ended: EndedTransaction, limits: CallLimits): Promise<void> {
-  const { target, decided } = ended
-  try {
-    const hanging = await findHanging(cluster, ended, limits)
-    if (hanging.length === 0) return
-    const where = hanging.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
-    cluster.logger.warn(
-      `The last transaction of ${target.transactionalId} lacks its ${decided} marker; it is written now`,
-      {
-        where
-      }
-    )
-    await repair(cluster, target, { kind: 'hanging', partitions: hanging }, decided, limits).catch((error: unknown) => {
-      throw mayNotRepair(error, ended, where)
-    })
-  } catch (error) {
-    if (!(error instanceof KafkaError) || !maySkip(error)) throw error
-    cluster.logger.warn(
-      `Whether the last transaction of ${target.transactionalId} has all its markers cannot be seen`,
-      {
-        reason: error.message
-      }
-    )
-  }
+  const { target } = ended
+  const hanging = await findHanging(cluster, ended, limits)
+  if (hanging.length === 0) return
+  const decided = await decisionOf(cluster, ended, limits)
+  const where = hanging.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')
+  const what = `The last transaction of ${target.transactionalId} lacks its ${decided} marker`
+  cluster.logger.warn(`${what}; it is written now`, { where })
+  await repair(cluster, target, { kind: 'hanging', partitions: hanging }, decided, limits).catch((error: unknown) => {
+    throw mayNotRepair(error, `${what} in ${where}`)
+  })
 }
 
-// What is open under a later epoch is a successor's.
+async function decisionOf(cluster: Cluster, ended: EndedTransaction, limits: CallLimits): Promise<Decision> {
+  const { target, decided } = ended
+  if (decided !== 'unknown') return decided
+  const evidence: string[] = []
+  const sought = { ...target, isAloneInEpoch: target.transactionVersion === 2 }
+  const decision = await readDecision(cluster, sought, limits, evidence)
+  if (decision !== undefined) return decision
+  const { transactionalId } = target
+  const message = `The last transaction of ${transactionalId} lacks a marker, and how it ended is not known (${evidence.join('; ')}).`
+  throw new KafkaError('INVALID_STATE', message, {
+    nextStep: 'Resume it by its handle, and repair what its proof finds, before the id is used again.'
+  })
+}
+
+// What is open under a later epoch is a successor's. Few may look into the topic of the offsets, and not everybody into
+// that of the records: where that is so, nothing is known to hang.
 async function findHanging(
   cluster: Cluster,
   { target, groupIds }: EndedTransaction,
   limits: CallLimits
 ): Promise<readonly HangingPartition[]> {
-  const proofLimits = { ...limits, proofDeadlineMs: Math.min(markerPatienceMs, limits.deadlineMs) }
+  const { partitions } = target
   const places = await offsetsPlaces(cluster, groupIds)
-  let proof: Proof
-  try {
-    proof = await prove(cluster, { ...target, partitions: [...target.partitions, ...places] }, proofLimits)
-  } catch (error) {
-    // Few may look into the topic of the offsets.
-    if (places.length === 0 || !(error instanceof KafkaError) || !maySkip(error)) throw error
-    proof = await prove(cluster, target, proofLimits)
+  const proof =
+    (await proveWhereAllowed(cluster, { ...target, partitions: [...partitions, ...places] }, limits)) ??
+    (places.length === 0 ? undefined : await proveWhereAllowed(cluster, target, limits))
+  if (proof === undefined) {
+    const what = `Whether the last transaction of ${target.transactionalId} has all its markers cannot be seen`
+    cluster.logger.warn(what, { nextStep: 'Grant this principal READ on the topics that it writes to.' })
   }
-  if (proof.kind === 'proven') return []
+  if (proof?.kind !== 'hanging') return []
   return proof.partitions.filter(({ producerEpoch }) => producerEpoch <= target.producerEpoch)
+}
+
+async function proveWhereAllowed(
+  cluster: Cluster,
+  target: ResumeTarget,
+  limits: CallLimits
+): Promise<Proof | undefined> {
+  try {
+    return await prove(cluster, target, { ...limits, proofDeadlineMs: Math.min(markerPatienceMs, limits.deadlineMs) })
+  } catch (error) {
+    const isRefused =
+      error instanceof KafkaError &&
+      (error.code === 'BROKER_TOO_OLD' || error.kafkaCode === errorCode.TOPIC_AUTHORIZATION_FAILED)
+    if (!isRefused) throw error
+    return undefined
+  }
 }
 
 async function offsetsPlaces(cluster: Cluster, groupIds: ReadonlySet<string>): Promise<readonly PreparedPartition[]> {
@@ -96,13 +116,8 @@ async function offsetsPlaces(cluster: Cluster, groupIds: ReadonlySet<string>): P
   return [...partitions].map((partition) => ({ ...rest, partition }))
 }
 
-function maySkip({ code, kafkaCode }: KafkaError): boolean {
-  return code === 'BROKER_TOO_OLD' || kafkaCode === errorCode.TOPIC_AUTHORIZATION_FAILED
-}
-
-function mayNotRepair(cause: unknown, { target, decided }: EndedTransaction, where: string): unknown {
+function mayNotRepair(cause: unknown, what: string): unknown {
   if (!(cause instanceof KafkaError) || cause.retriable) return cause
-  const what = `The last transaction of ${target.transactionalId} lacks its ${decided} marker in ${where}`
   return new KafkaError('BROKER_ERROR', `${what}, and it could not be written (${cause.reason}).`, {
     cause,
     kafkaCode: cause.kafkaCode,

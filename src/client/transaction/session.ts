@@ -69,7 +69,7 @@ export class TransactionSession {
   ended(
     touched: Iterable<PartitionQueue>,
     handle: PreparedTransaction | undefined,
-    decided: 'commit' | 'abort'
+    decided: EndedTransaction['decided']
   ): EndedTransaction {
     const { owner, transactionVersion, groupIds } = this
     const unsealed = { transactionVersion, endTxnVersion: 0, transactionTimeoutMs: 0, startedAtMs: 0, witness: null }

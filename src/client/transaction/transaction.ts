@@ -464,7 +464,8 @@ export class Transaction {
 
   private ended(state: 'aborted' | 'failed', end: TransactionEnd): void {
     this.move(state)
-    this.host.ended(end, null, this.session?.ended(this.stream.touched, this.handle, 'abort'))
+    const decided = state === 'failed' && this.handle !== undefined ? 'unknown' : 'abort'
+    this.host.ended(end, null, this.session?.ended(this.stream.touched, this.handle, decided))
   }
 
   private closeStream(): void {

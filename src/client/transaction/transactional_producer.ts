@@ -88,6 +88,8 @@ export class TransactionalProducer {
   /**
    * Begins a transaction, without asking anybody. Throws KafkaError: INVALID_STATE while the one before is not over,
    * PRODUCER_FENCED, CLOSED. One that has failed and was not aborted is aborted first, at the first write of this one.
+   * Where a connection was lost since the one before began, its markers are looked for then, and written where they were
+   * left out (KAFKA-20734); that needs READ on its topics, and CLUSTER_ACTION.
    */
   beginTransaction(options: BeginTransactionOptions = {}): Transaction {
     this.checkUsable()

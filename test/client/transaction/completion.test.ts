@@ -5,7 +5,7 @@ import { Kafka, silentLogger } from 'kafka-once'
 import type { Logger, Transaction, TransactionalProducer } from 'kafka-once'
 import { errorCode } from 'kafka-once/protocol'
 import { EmbeddedKafka } from 'kafka-once/testing'
-import { expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 
 const topic = 'out'
 
@@ -52,53 +52,69 @@ async function committedValues({ embedded }: Stage): Promise<string[]> {
   return records.map(({ value, partition }) => `${String(value)} ${partition}`).toSorted()
 }
 
-test.each([0, 1, 2] as const)('what was aborted stays so, on transaction version %i', async (transactionVersion) => {
-  await using stage = await newStage(transactionVersion)
-  const { producer, warnings } = stage
-  const aborted = await written(producer, 'aborted')
-  await endWithoutMarker(stage, () => aborted.abort())
-  expect(await (await written(producer, 'next')).commit()).toEqual({ kind: 'committed' })
-  expect(await committedValues(stage)).toEqual(['next 0', 'next 1'])
-  expect(warnings).toEqual(['The last transaction of id lacks its abort marker; it is written now'])
-})
-
-test('what was committed stays so where the next one is aborted', async () => {
-  await using stage = await newStage(2)
-  const { producer, warnings } = stage
-  const committed = await written(producer, 'committed')
-  await endWithoutMarker(stage, () => committed.commit())
-  await (await written(producer, 'next')).abort()
-  expect(await committedValues(stage)).toEqual(['committed 0', 'committed 1'])
-  expect(warnings).toEqual(['The last transaction of id lacks its commit marker; it is written now'])
-})
-
-test('nothing is written where the marker may not be, and the error says what to do', async () => {
-  await using stage = await newStage(2)
-  const { embedded, producer } = stage
-  const aborted = await written(producer, 'aborted')
-  await endWithoutMarker(stage, () => aborted.abort())
-  const partitions = [{ partitionIndex: 1, errorCode: errorCode.CLUSTER_AUTHORIZATION_FAILED }]
-  const answer = { markers: [{ producerId: 0n, topics: [{ name: topic, partitions }] }] }
-  const refusing = embedded.control('WriteTxnMarkers', () => ({ answer }), { keep: true })
-  const refused = written(producer, 'refused')
-  await expect(refused).rejects.toMatchObject({
-    code: 'TRANSACTION_ABORTABLE',
-    message: expect.stringMatching(/lacks its abort marker in out-1.*CLUSTER_ACTION/s)
+// A missing marker is waited for, three seconds each time.
+describe.concurrent('in the next transaction', () => {
+  test.for([0, 1, 2] as const)('what was aborted stays so, on version %i', async (transactionVersion, { expect }) => {
+    await using stage = await newStage(transactionVersion)
+    const { producer, warnings } = stage
+    const aborted = await written(producer, 'aborted')
+    await endWithoutMarker(stage, () => aborted.abort())
+    expect(await (await written(producer, 'next')).commit()).toEqual({ kind: 'committed' })
+    expect(await committedValues(stage)).toEqual(['next 0', 'next 1'])
+    expect(warnings).toEqual(['The last transaction of id lacks its abort marker; it is written now'])
   })
-  refusing.cancel()
-  expect(await (await written(producer, 'next')).commit()).toEqual({ kind: 'committed' })
-  expect(await committedValues(stage)).toEqual(['next 0', 'next 1'])
-})
 
-test('nobody is asked where no connection was lost, and markers come at once', async () => {
-  await using stage = await newStage(2)
-  const { embedded, producer } = stage
-  const asked: string[] = []
-  const note = ({ api }: { readonly api: string }): undefined => void asked.push(api)
-  embedded.control('DescribeProducers', note, { keep: true })
-  for (const value of ['a', 'b', 'c']) {
-    await (await written(producer, value)).commit()
-    await sleep(5)
-  }
-  expect(asked).toEqual([])
+  test('what was committed stays so where the next one is aborted', async ({ expect }) => {
+    await using stage = await newStage(2)
+    const { producer, warnings } = stage
+    const committed = await written(producer, 'committed')
+    await endWithoutMarker(stage, () => committed.commit())
+    await (await written(producer, 'next')).abort()
+    expect(await committedValues(stage)).toEqual(['committed 0', 'committed 1'])
+    expect(warnings).toEqual(['The last transaction of id lacks its commit marker; it is written now'])
+  })
+
+  test('nothing is written where the marker may not be, and the error says what to do', async ({ expect }) => {
+    await using stage = await newStage(2)
+    const { embedded, producer } = stage
+    const aborted = await written(producer, 'aborted')
+    await endWithoutMarker(stage, () => aborted.abort())
+    const partitions = [{ partitionIndex: 1, errorCode: errorCode.CLUSTER_AUTHORIZATION_FAILED }]
+    const answer = { markers: [{ producerId: 0n, topics: [{ name: topic, partitions }] }] }
+    const refusing = embedded.control('WriteTxnMarkers', () => ({ answer }), { keep: true })
+    const refused = written(producer, 'refused')
+    await expect(refused).rejects.toMatchObject({
+      code: 'TRANSACTION_ABORTABLE',
+      message: expect.stringMatching(/lacks its abort marker in out-1.*CLUSTER_ACTION/s)
+    })
+    refusing.cancel()
+    expect(await (await written(producer, 'next')).commit()).toEqual({ kind: 'committed' })
+    expect(await committedValues(stage)).toEqual(['next 0', 'next 1'])
+  })
+
+  test('whoever may not look goes on, and is told', async ({ expect }) => {
+    await using stage = await newStage(2)
+    const { embedded, producer, warnings } = stage
+    const aborted = await written(producer, 'aborted')
+    await endWithoutMarker(stage, () => aborted.abort())
+    const refused = { errorCode: errorCode.TOPIC_AUTHORIZATION_FAILED, activeProducers: [] }
+    const partitions = [0, 1].map((partitionIndex) => ({ partitionIndex, ...refused }))
+    const answer = { throttleTimeMs: 0, topics: [{ name: topic, partitions }] }
+    embedded.control('DescribeProducers', () => ({ answer }), { keep: true })
+    expect(await (await written(producer, 'next')).commit()).toEqual({ kind: 'committed' })
+    expect(warnings).toEqual(['Whether the last transaction of id has all its markers cannot be seen'])
+  })
+
+  test('nobody is asked where no connection was lost, and markers come at once', async ({ expect }) => {
+    await using stage = await newStage(2)
+    const { embedded, producer } = stage
+    const asked: string[] = []
+    const note = ({ api }: { readonly api: string }): undefined => void asked.push(api)
+    embedded.control('DescribeProducers', note, { keep: true })
+    for (const value of ['a', 'b', 'c']) {
+      await (await written(producer, value)).commit()
+      await sleep(5)
+    }
+    expect(asked).toEqual([])
+  })
 })
