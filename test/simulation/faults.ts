@@ -264,7 +264,7 @@ export const pauseFirst: Draw = (chance) => ({
 
 /** What the dead run had open may lack its marker; a run that has to wait for it asks nobody else early. */
 export const skipOrDelay: Draw = (chance, shape) =>
-  chance.is(0.6) ? skipWhereFenced(chance, shape) : frame(chance, shape)
+  chance.is(0.8) ? skipWhereFenced(chance, shape) : frame(chance, shape)
 
 /** With records in a transaction at the new leaders; whoever comes next meets the old ones when they go on. */
 export const resumeWhereKilled: Draw = (chance) => ({
