@@ -6,7 +6,7 @@ import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { concurrentDelayMs } from './coordinator_calls.ts'
 
-/** After this time since the end the markers are taken to be written, or to take so long that waiting gains nothing. */
+/** After this time since the end the markers take so long that waiting here gains nothing. */
 const markersWaitMsMax = 50
 
 /**
@@ -16,7 +16,7 @@ const markersWaitMsMax = 50
 export async function waitForMarkers(cluster: Cluster, transactionalId: string, endedAtMs: number): Promise<boolean> {
   const { runtime } = cluster
   try {
-    for (let times = 0; runtime.monotonicMs() - endedAtMs < markersWaitMsMax; times++) {
+    for (let times = 0; times === 0 || runtime.monotonicMs() - endedAtMs < markersWaitMsMax; times++) {
       const nodeId = await cluster.coordinator('transaction', transactionalId)
       const body = { transactionalIds: [transactionalId] }
       const reply = await cluster.request({ nodeId }, 'DescribeTransactions', body)

@@ -105,16 +105,19 @@ describe.concurrent('in the next transaction', () => {
     expect(warnings).toEqual(['Whether the last transaction of id has all its markers cannot be seen'])
   })
 
-  test('nobody is asked where no connection was lost, and markers come at once', async ({ expect }) => {
+  test('nobody is asked where no connection was lost and markers come at once, however long it was idle', async ({
+    expect
+  }) => {
     await using stage = await newStage(2)
     const { embedded, producer } = stage
     const asked: string[] = []
     const note = ({ api }: { readonly api: string }): undefined => void asked.push(api)
     embedded.control('DescribeProducers', note, { keep: true })
-    for (const value of ['a', 'b', 'c']) {
-      await (await written(producer, value)).commit()
-      await sleep(5)
+    for (const idleMs of [5, 5, 100]) {
+      await (await written(producer, 'v')).commit()
+      await sleep(idleMs)
     }
+    await (await written(producer, 'v')).commit()
     expect(asked).toEqual([])
   })
 })
