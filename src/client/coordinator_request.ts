@@ -46,7 +46,7 @@ export function coordinatorRequest<A extends ApiName>(
   let times = 0
   return retryCall(cluster, what, { deadlineMs, signal }, async (request) => {
     try {
-      const nodeId = await find(cluster, type, key, request)
+      const nodeId = await findCoordinator(cluster, type, key, request)
       const response = await cluster.request({ nodeId }, api, body, { ...limits, ...request })
       const code = errorCodeOf(response)
       if (moved.has(code)) cluster.invalidateCoordinator(type, key)
@@ -81,7 +81,7 @@ export function coordinatorVersion(
   const what = `Asking the coordinator of the ${type} ${key} for its versions`
   return retryCall(cluster, what, { deadlineMs, signal }, async (request) => {
     try {
-      const nodeId = await find(cluster, type, key, request)
+      const nodeId = await findCoordinator(cluster, type, key, request)
       return { done: await cluster.negotiatedVersion({ nodeId }, api, { ...limits, ...request }) }
     } catch (error) {
       if (!(error instanceof KafkaError) || !error.retriable) throw error
@@ -91,7 +91,8 @@ export function coordinatorVersion(
   })
 }
 
-function find(
+/** The node id of the coordinator, looked up within the time of one attempt. Rejects with REQUEST_TIMEOUT after it. */
+export function findCoordinator(
   cluster: Cluster,
   type: CoordinatorType,
   key: string,

@@ -6,6 +6,7 @@ import type { EncodableRequestOf, ResponseOf } from '../../protocol/index.ts'
 import { retryCall } from '../call.ts'
 import type { AttemptOptions, CallOptions } from '../call.ts'
 import type { Cluster, TopicPartition } from '../cluster.ts'
+import { findCoordinator } from '../coordinator_request.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { askLeaders, groupBy, keyOfPartition, knownLeaderEpoch, partitionsByTopic } from './partitions.ts'
 import type { LeaderCallOptions } from './partitions.ts'
@@ -161,7 +162,7 @@ async function describeOnce(
 ): Promise<ReadonlyMap<string, DescribeAnswer>> {
   const answers = new Map<string, DescribeAnswer>()
   const located = await Promise.all(
-    ids.map(async (id) => ({ id, nodeId: await cluster.coordinator('transaction', id, options.signal) }))
+    ids.map(async (id) => ({ id, nodeId: await findCoordinator(cluster, 'transaction', id, options) }))
   )
   await Promise.all(
     [...groupBy(located, ({ nodeId }) => nodeId)].map(async ([nodeId, own]) => {

@@ -7,6 +7,7 @@ import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
 import type { CallLimits } from './coordinator_calls.ts'
+import type { Described } from './coordinator_view.ts'
 import { readDecision } from './coordinator_log.ts'
 import type { Decision } from './coordinator_log.ts'
 import type { HangingPartition, PreparedPartition, Proof } from './prepared.ts'
@@ -18,8 +19,27 @@ export interface EndedTransaction {
   readonly target: ResumeTarget
   /** Groups whose offsets it stored. */
   readonly groupIds: ReadonlySet<string>
-  /** Unknown where it was sealed and could not be aborted: somebody else may have committed it by its handle. */
+  /** Unknown where somebody else may have committed it. */
   readonly decided: Decision | 'unknown'
+}
+
+/**
+ * What a coordinator held open, or was ending, when another producer took the id: that ends it, unless its own producer
+ * was faster. Undefined where nothing was.
+ */
+export function leftOpen(described: Described, transactionVersion: 0 | 1 | 2): EndedTransaction | undefined {
+  if (typeof described !== 'object' || described.partitions.length === 0) return undefined
+  const { transactionalId, producerId, producerEpoch, state } = described
+  const partitions = described.partitions.map((one) => ({ ...one, topicId: zeroUuid, firstOffset: '-1' }))
+  const numbers = {
+    transactionVersion,
+    endTxnVersion: 0,
+    transactionTimeoutMs: 0,
+    startedAtMs: described.startTimeMs ?? 0
+  }
+  const target = { transactionalId, producerId, producerEpoch, ...numbers, partitions, witness: null, isOwn: true }
+  const decided = state === 'PrepareCommit' ? 'commit' : state === 'PrepareAbort' ? 'abort' : 'unknown'
+  return { target, groupIds: new Set(), decided }
 }
 
 /** A marker that is not there after this time was left out, milliseconds. */
@@ -67,7 +87,9 @@ async function decisionOf(cluster: Cluster, ended: EndedTransaction, limits: Cal
   const { transactionalId } = target
   const message = `The last transaction of ${transactionalId} lacks a marker, and how it ended is not known (${evidence.join('; ')}).`
   throw new KafkaError('INVALID_STATE', message, {
-    nextStep: 'Resume it by its handle, and repair what its proof finds, before the id is used again.'
+    nextStep:
+      'Grant this principal READ on __transaction_state, or resume it by its handle and repair what its proof finds, ' +
+      'before the id is used again.'
   })
 }
 
@@ -78,11 +100,11 @@ async function findHanging(
   { target, groupIds }: EndedTransaction,
   limits: CallLimits
 ): Promise<readonly HangingPartition[]> {
-  const { partitions } = target
-  const places = await offsetsPlaces(cluster, groupIds)
+  const partitions = target.partitions.filter(({ topic }) => topic !== offsetsTopic)
+  const all = [...target.partitions, ...(await offsetsPlaces(cluster, groupIds))]
   const proof =
-    (await proveWhereAllowed(cluster, { ...target, partitions: [...partitions, ...places] }, limits)) ??
-    (places.length === 0 ? undefined : await proveWhereAllowed(cluster, target, limits))
+    (await proveWhereAllowed(cluster, { ...target, partitions: all }, limits)) ??
+    (all.length === partitions.length ? undefined : await proveWhereAllowed(cluster, { ...target, partitions }, limits))
   if (proof === undefined) {
     const what = `Whether the last transaction of ${target.transactionalId} has all its markers cannot be seen`
     cluster.logger.warn(what, { nextStep: 'Grant this principal READ on the topics that it writes to.' })

@@ -4,6 +4,7 @@
 import { errorCode, errorByCode } from '../../protocol/index.ts'
 import { describeConfigs } from '../admin/cluster_view.ts'
 import type { Cluster } from '../cluster.ts'
+import { findCoordinator } from '../coordinator_request.ts'
 import { KafkaError } from '../errors.ts'
 import { Clock } from './clock.ts'
 import { scanPartition } from './control_scan.ts'
@@ -235,9 +236,9 @@ async function offsetsRetentionMs(
   evidence: string[]
 ): Promise<number | undefined> {
   try {
-    const nodeId = await cluster.coordinator('group', groupId, clock.left().signal)
     const { deadlineMs, signal } = clock.left()
     const options = signal === undefined ? { deadlineMs } : { deadlineMs, signal }
+    const nodeId = await findCoordinator(cluster, 'group', groupId, { ...options, timeoutMs: deadlineMs })
     const configs = await describeConfigs(cluster, { nodeId }, [retentionName], options)
     const minutes = Number(configs.get(retentionName)?.value ?? NaN)
     if (minutes > 0) return minutes * 60_000

@@ -10,11 +10,12 @@ import { assert, brokerError, KafkaError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import { TopicRoutes } from '../producer/index.ts'
 import type { ProducerIdentity, WaitOptions } from '../producer/index.ts'
-import { completeTransaction } from './completion.ts'
+import { Clock } from './clock.ts'
+import { completeTransaction, leftOpen } from './completion.ts'
 import type { EndedTransaction } from './completion.ts'
 import { initProducerId } from './coordinator_calls.ts'
 import type { CallLimits } from './coordinator_calls.ts'
-import { describePresent, outdatedMsMax, trustSinceGiven } from './coordinator_view.ts'
+import { describe, describePresent, outdatedMsMax, trustSinceGiven } from './coordinator_view.ts'
 import type { Described } from './coordinator_view.ts'
 import { checkTransactionalOptions } from './options.ts'
 import type { CheckedTransactionalProducerOptions, TransactionalProducerOptions } from './options.ts'
@@ -210,9 +211,14 @@ export class TransactionalProducer {
   }
 
   private async takeId(limits: CallLimits): Promise<ProducerIdentity> {
-    const { transactionalId, options } = this
-    const answer = await initProducerId(this.cluster, transactionalId, options.transactionTimeoutMs, undefined, limits)
+    const { cluster, transactionalId, options } = this
+    const clock = new Clock(cluster, limits)
+    const before = await describe(cluster, transactionalId, limits, [])
+    const answer = await initProducerId(cluster, transactionalId, options.transactionTimeoutMs, undefined, clock.left())
     if (answer.errorCode !== errorCode.NONE) throw this.initError(answer.errorCode)
+    const written = leftOpen(before, await cluster.transactionVersion())
+    // Nobody has seen whether brokers were gone meanwhile.
+    if (written !== undefined) this.last = { written, connectionsLost: -1 }
     return this.adopt(answer)
   }
 

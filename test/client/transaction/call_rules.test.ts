@@ -63,6 +63,15 @@ test.each([
   expect(await refusal(() => producer.close(wrong))).toContain(told)
 })
 
+test('transactions are described within the deadlineMs that was given, also where no broker answers', async () => {
+  await using kafka = new Kafka({ brokers: ['127.0.0.1:1'] })
+  const described = kafka.admin().describeTransactions(['early'], { deadlineMs: 300 })
+  await expect(described).rejects.toMatchObject({
+    code: 'DEADLINE_EXCEEDED',
+    message: expect.stringContaining('300 ms')
+  })
+})
+
 test('init gives up after the deadlineMs that it was given', async () => {
   await using kafka = new Kafka({ brokers: ['127.0.0.1:1'] })
   const producer = kafka.transactionalProducer({ transactionalId: 'early' })

@@ -64,6 +64,23 @@ describe.concurrent('in the next transaction', () => {
     expect(warnings).toEqual(['The last transaction of id lacks its abort marker; it is written now'])
   })
 
+  test('what another process left open is aborted', async ({ expect }) => {
+    await using stage = await newStage(2)
+    const { kafka, producer, warnings } = stage
+    await written(producer, 'left open')
+    const other = kafka.transactionalProducer({ transactionalId: 'id' })
+    const state = async () => (await kafka.admin().describeTransactions(['id'])).get('id')?.state
+    let init: Promise<unknown> | undefined
+    await endWithoutMarker(stage, async () => {
+      init = other.init()
+      await expect.poll(state).toBe('PrepareAbort')
+    })
+    await init
+    expect(await (await written(other, 'next')).commit()).toEqual({ kind: 'committed' })
+    expect(await committedValues(stage)).toEqual(['next 0', 'next 1'])
+    expect(warnings).toEqual(['The last transaction of id lacks its abort marker; it is written now'])
+  })
+
   test('what was committed stays so where the next one is aborted', async ({ expect }) => {
     await using stage = await newStage(2)
     const { producer, warnings } = stage
