@@ -2,7 +2,7 @@
 // open takes the new records into it, so that what was aborted is committed with them. That is so where a marker was left
 // out, since a broker was gone (KAFKA-20734). Owns when there is nothing to be seen to, and the words for what cannot be
 // mended. KIP-664.
-import { errorCode, zeroUuid } from '../../protocol/index.ts'
+import { errorCode } from '../../protocol/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
 import { retry } from '../retry.ts'
@@ -12,6 +12,7 @@ import { readDecision } from './coordinator_log.ts'
 import type { Decision } from './coordinator_log.ts'
 import type { HangingPartition, PreparedPartition, Proof } from './prepared.ts'
 import { partitionOfGroup, prove, repair } from './proof.ts'
+import { placeOnly, targetWithoutHandle } from './resume_target.ts'
 import type { ResumeTarget } from './resume_target.ts'
 
 /** A transaction that has ended, as far as its producer knows. */
@@ -29,15 +30,8 @@ export interface EndedTransaction {
  */
 export function leftOpen(described: Described, transactionVersion: 0 | 1 | 2): EndedTransaction | undefined {
   if (typeof described !== 'object' || described.partitions.length === 0) return undefined
-  const { transactionalId, producerId, producerEpoch, state } = described
-  const partitions = described.partitions.map((one) => ({ ...one, topicId: zeroUuid, firstOffset: '-1' }))
-  const numbers = {
-    transactionVersion,
-    endTxnVersion: 0,
-    transactionTimeoutMs: 0,
-    startedAtMs: described.startTimeMs ?? 0
-  }
-  const target = { transactionalId, producerId, producerEpoch, ...numbers, partitions, witness: null, isOwn: true }
+  const { state, partitions, startTimeMs } = described
+  const target = targetWithoutHandle(described, transactionVersion, partitions, startTimeMs)
   const decided = state === 'PrepareCommit' ? 'commit' : state === 'PrepareAbort' ? 'abort' : 'unknown'
   return { target, groupIds: new Set(), decided }
 }
@@ -81,8 +75,8 @@ async function decisionOf(cluster: Cluster, ended: EndedTransaction, limits: Cal
   const { target, decided } = ended
   if (decided !== 'unknown') return decided
   const evidence: string[] = []
-  const sought = { ...target, isAloneInEpoch: target.transactionVersion === 2 }
-  const decision = await readDecision(cluster, sought, limits, evidence)
+  // Whoever had it open may have spoken an older version; nothing of that epoch has come after it.
+  const decision = await readDecision(cluster, { ...target, isAloneInEpoch: false }, limits, evidence)
   if (decision !== undefined) return decision
   const { transactionalId } = target
   const message = `The last transaction of ${transactionalId} lacks a marker, and how it ended is not known (${evidence.join('; ')}).`
@@ -134,8 +128,7 @@ async function offsetsPlaces(cluster: Cluster, groupIds: ReadonlySet<string>): P
   const count = (await cluster.topics([offsetsTopic])).get(offsetsTopic)?.partitions.length ?? 0
   if (count === 0) return []
   const partitions = new Set([...groupIds].map((groupId) => partitionOfGroup(groupId, count)))
-  const rest = { topic: offsetsTopic, topicId: zeroUuid, firstOffset: '-1' }
-  return [...partitions].map((partition) => ({ ...rest, partition }))
+  return Array.from(partitions, (partition) => placeOnly({ topic: offsetsTopic, partition }))
 }
 
 function mayNotRepair(cause: unknown, what: string): unknown {

@@ -50,7 +50,8 @@ export interface SoughtTransaction extends Pick<
 
 /**
  * What the coordinator has decided about the transaction; undefined where its log does not tell, and `evidence` says why.
- * Needs READ on `__transaction_state`. Rejects with the signal's reason.
+ * Needs READ on `__transaction_state`. Rejects with KafkaError, such as DEADLINE_EXCEEDED or CLOSED, where asking again
+ * may tell more; or with the signal's reason.
  */
 export async function readDecision(
   cluster: Cluster,
@@ -65,11 +66,18 @@ export async function readDecision(
     evidence.push(typeof scan === 'string' ? scan : textOf(scan.decision))
     return typeof scan === 'string' ? undefined : scan.decision
   } catch (error) {
-    if (!(error instanceof KafkaError) && !(error instanceof ProtocolError)) throw error
-    const why = error instanceof KafkaError ? (error.kafkaName ?? error.code) : error.message
+    const why = refusalIn(error)
+    if (why === undefined) throw error
     evidence.push(`${stateTopic} cannot be read (${why})`)
     return undefined
   }
+}
+
+// What may pass is no evidence: the leader of the partition is the coordinator itself, which has just answered.
+function refusalIn(error: unknown): string | undefined {
+  if (error instanceof ProtocolError) return error.message
+  if (!(error instanceof KafkaError) || error.retriable) return undefined
+  return error.code === 'BROKER_ERROR' || error.code === 'BROKER_TOO_OLD' ? (error.kafkaName ?? error.code) : undefined
 }
 
 function textOf(decision: Decision | undefined): string {

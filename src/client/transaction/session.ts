@@ -1,7 +1,7 @@
 // Owns what one transaction writes under (producer id and epoch, transaction version) and the telling of its
 // coordinator which partitions and groups it touches, which transaction versions below 2 need. Each partition and each
 // group is told once. KIP-98, KIP-447, KIP-890.
-import { errorCode, zeroUuid } from '../../protocol/index.ts'
+import { errorCode } from '../../protocol/index.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import type { PartitionQueue, ProducerIdentity } from '../producer/index.ts'
@@ -9,7 +9,7 @@ import type { EndedTransaction } from './completion.ts'
 import { addOffsetsToTxn, addPartitionsToTxn, txnOffsetCommit } from './coordinator_calls.ts'
 import type { CallLimits, OffsetsToCommit, TransactionOwner } from './coordinator_calls.ts'
 import type { PreparedTransaction } from './prepared.ts'
-import { targetOf } from './resume_target.ts'
+import { targetOf, targetWithoutHandle } from './resume_target.ts'
 
 /** The last version of Produce that does not add partitions to the transaction by itself. */
 const produceVersionMaxBefore2 = 11
@@ -72,11 +72,7 @@ export class TransactionSession {
     decided: EndedTransaction['decided']
   ): EndedTransaction {
     const { owner, transactionVersion, groupIds } = this
-    const unsealed = { transactionVersion, endTxnVersion: 0, transactionTimeoutMs: 0, startedAtMs: 0, witness: null }
-    const where = Array.from(touched, ({ topic, partition }) => {
-      return { topic, partition, topicId: zeroUuid, firstOffset: '-1' }
-    })
-    const target = handle === undefined ? { ...owner, ...unsealed, partitions: where, isOwn: true } : targetOf(handle)
+    const target = handle === undefined ? targetWithoutHandle(owner, transactionVersion, touched) : targetOf(handle)
     return { target, groupIds, decided }
   }
 
