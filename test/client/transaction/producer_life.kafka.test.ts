@@ -364,7 +364,9 @@ describeBrokers('a transactional producer', () => {
           await expect.poll(open, { timeout: 10_000 }).toEqual([])
           const values = await visible(it)
           expect(values).toEqual(values.filter((value, at) => values.indexOf(value) === at))
-          expect(new Set(values)).toEqual(new Set(committed))
+          const missing = committed.filter((value) => !values.includes(value))
+          const extra = values.filter((value) => !committed.includes(value))
+          expect({ missing, extra }).toEqual({ missing: [], extra: [] })
         },
         300_000
       )
