@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { Kafka } from 'kafka-once'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readCommitted } from '../../broker/log_scan.ts'
+import { firstOpenOffset, readCommitted, scanTopic } from '../../broker/log_scan.ts'
 import { kcatMissing, readWithJava, readWithKcat } from '../../broker/peers.ts'
 import { describeKafka } from '../../broker/real_kafka.ts'
 import { everyPartition, makeTopic, ownName, places, readToEnd, transact } from './reading.ts'
@@ -109,6 +109,9 @@ describeKafka('read_committed', ({ bootstrap }) => {
     for (const transaction of open.values()) await transaction.commit()
     await Promise.all(producers.map((producer) => producer.close()))
 
+    // A commit is answered before its markers are written.
+    const openAt = async () => (await scanTopic(bootstrap, topic)).map(firstOpenOffset)
+    await expect.poll(openAt, { timeout: 10_000 }).toEqual(Array.from({ length: partitions }, () => undefined))
     const judged = places(await readCommitted(bootstrap, topic))
     expect(judged.length).toBeGreaterThan(50)
     if ((await kcatMissing()) === undefined) expect(places(await readWithKcat(bootstrap, topic))).toEqual(judged)

@@ -106,8 +106,10 @@ describeBrokers('a transaction whose end reached no partition and no ledger', ()
     const next = it.producer.beginTransaction()
     await next.send({ topic, partition, value: 'next' })
     expect(await next.commit({ deadlineMs })).toEqual({ kind: 'committed' })
-    const { transactions } = await scanPartition(cluster.bootstrap, topic, partition)
-    expect(transactions.map(({ outcome }) => outcome)).toEqual(['ABORT', 'COMMIT'])
+    // EndTxn is answered before its markers are written.
+    const outcomes = async () =>
+      (await scanPartition(cluster.bootstrap, topic, partition)).transactions.map(({ outcome }) => outcome)
+    await expect.poll(outcomes, { timeout: 10_000 }).toEqual(['ABORT', 'COMMIT'])
   })
 
   test('is lost where the other producer aborted it', { timeout: 180_000 }, async () => {

@@ -33,18 +33,28 @@ export class InjectingCluster {
     })
   }
 
+  // A broker that refuses, as one beside load does for a moment, has not done its work: the next request is awaited.
   private readonly request: AnyRequest = async (target, api, body, options) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passed on as it came
     const ask = () => this.real.request(target, api, body as never, options)
     const injection = this.next
     if (injection?.api !== api) return ask()
     this.next = undefined
-    this.injected++
     const answer = injection.when === 'after' ? await ask() : undefined
+    if (hasError(answer)) {
+      this.next = injection
+      return answer
+    }
+    this.injected++
     if (injection.code !== undefined) return answerWith(api, injection.code, body)
     const outcomeUnknown = answer !== undefined
     throw new KafkaError('CONNECTION_LOST', 'The connection was lost.', { retriable: true, outcomeUnknown })
   }
+}
+
+function hasError(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return false
+  return Object.entries(answer).some(([name, value]) => (/errorCode$/i.test(name) ? value !== 0 : hasError(value)))
 }
 
 // What a broker would answer with this code everywhere.
