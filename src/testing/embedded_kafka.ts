@@ -170,9 +170,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   /** Lets paused brokers go on. */
   resume(brokerId?: number): void {
     for (const node of this.#nodes(brokerId)) {
-      if (node.broker?.isPaused !== true) continue
-      node.broker.resume()
-      this.#heartbeats.heard(node)
+      node.broker?.resume(() => this.#heartbeats.heard(node))
     }
   }
 

@@ -1,6 +1,7 @@
 // A broker that stood still while others took its place goes on: it names itself the leader, and answers out of its old
 // log. Nothing that a client takes for a fact for good may come from there. What it answers, a real one does too
 // (superseded_leader.kafka.test.ts).
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, silentLogger } from 'kafka-once'
 import type { PreparedTransaction } from 'kafka-once'
 import { EmbeddedKafka } from 'kafka-once/testing'
@@ -42,16 +43,24 @@ async function withStandstill(act: (standstill: Standstill) => Promise<void>): P
   const clients: Kafka[] = []
   try {
     const goOn = async (): Promise<Kafka> => {
-      embedded.resume(old)
       const client = new Kafka({ brokers: [oldAddress], ...calm })
       clients.push(client)
-      expect((await client.cluster.topics([topic])).get(topic)?.partitions).toMatchObject([{ leaderId: old }])
+      const told = await answeredFirst(embedded, () => client.cluster.topics([topic]))
+      expect(told.get(topic)?.partitions).toMatchObject([{ leaderId: old }])
       return client
     }
     await act({ kafka, embedded, goOn })
   } finally {
     for (const client of clients) await client.close()
   }
+}
+
+/** What the old leader answers as it goes on: it is asked while it stands still, and is outdated for a moment only. */
+async function answeredFirst<T>(embedded: EmbeddedKafka, ask: () => Promise<T>): Promise<T> {
+  const answer = ask()
+  await sleep(50)
+  embedded.resume(old)
+  return answer
 }
 
 async function prepareOne(kafka: Kafka): Promise<PreparedTransaction> {
@@ -157,9 +166,8 @@ test('a witness is pending, also where the old coordinator of its ledger shows t
   kafka.cluster.invalidateCoordinator('group', 'id.ledger')
   embedded.transactions.markers.add((marker) => (marker.topic === '__consumer_offsets' ? 'skip' : undefined))
   const handle = await write()
-  embedded.resume(old)
   await using late = new Kafka({ brokers: [oldAddress], ...calm })
-  expect(await late.cluster.coordinator('group', 'id.ledger')).toBe(old)
+  expect(await answeredFirst(embedded, () => late.cluster.coordinator('group', 'id.ledger'))).toBe(old)
   const proof = await late.resumeTransaction(handle).prove({ proofDeadlineMs: 100 })
   expect(proof).toMatchObject({ kind: 'hanging', partitions: [{ topic: '__consumer_offsets' }] })
 })

@@ -217,7 +217,8 @@ export class Broker {
     this.#following?.cancel()
   }
 
-  resume(): void {
+  /** Goes on. The cluster has `heard` it again before it answers what waits: it never knew that it counted as gone. */
+  resume(heard: () => void): void {
     if (!this.#isPaused) return
     this.#isPaused = false
     const late = this.#late
@@ -225,6 +226,7 @@ export class Broker {
     for (const fire of late) fire()
     if (this.#isBehind) this.setTimer(catchUpMs, () => this.#catchUp())
     this.#following = this.setTimer(followMs, () => this.#follow())
+    heard()
     for (const connection of this.#connections) connection.resume()
   }
 
