@@ -21,6 +21,8 @@ export default defineConfig({
   test: {
     // One more than the processors that CI has: suites wait for brokers more than they compute.
     maxWorkers: 3,
+    // What is waited for takes far longer beside load than the second that is usual.
+    expect: { poll: { timeout: 10_000 } },
     // CI prints the message of a failure without the difference below it, so that the values must be in the message.
     chaiConfig: { truncateThreshold: 2_000 },
     reporters: ['default', './test/not_run_reporter.ts'],

@@ -18,7 +18,7 @@ const joining: ReadonlySet<number> = new Set([
 ])
 const leavingEpoch = -1
 /** The least that brokers take. */
-const sessionTimeoutMs = 6_000
+const sessionTimeoutMsMin = 6_000
 const rebalanceTimeoutMs = 6_000
 const protocolType = 'consumer'
 const protocolName = 'range'
@@ -35,10 +35,16 @@ export class GroupMember {
     this.#protocol = protocol
   }
 
-  /** Resolves when the broker has it for a member. */
-  static async join(cluster: Cluster, groupId: string, protocol: GroupProtocol, topic: string): Promise<GroupMember> {
+  /** Resolves when the broker has it for a member. One of the classic protocol is dropped after `sessionTimeoutMs`. */
+  static async join(
+    cluster: Cluster,
+    groupId: string,
+    protocol: GroupProtocol,
+    topic: string,
+    { sessionTimeoutMs = sessionTimeoutMsMin }: { readonly sessionTimeoutMs?: number } = {}
+  ): Promise<GroupMember> {
     const member = new GroupMember(cluster, groupId, protocol)
-    if (protocol === 'classic') await member.#joinClassic()
+    if (protocol === 'classic') await member.#joinClassic(sessionTimeoutMs)
     else await member.#joinConsumers(topic)
     return member
   }
@@ -49,7 +55,7 @@ export class GroupMember {
     else await this.#ask('ConsumerGroupHeartbeat', { memberId, memberEpoch: leavingEpoch })
   }
 
-  async #joinClassic(): Promise<void> {
+  async #joinClassic(sessionTimeoutMs: number): Promise<void> {
     const protocols = [{ name: protocolName, metadata: new Uint8Array(0) }]
     const times = { sessionTimeoutMs, rebalanceTimeoutMs }
     const join = () => this.#ask('JoinGroup', { ...times, memberId: this.#memberId, protocolType, protocols })

@@ -1,5 +1,5 @@
 // The judge of exactly-once is itself judged: by Kafka's own clients, by kcat, and by transactions whose end is known.
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { committedRecords, firstOpenOffset, readCommitted, scanPartition } from './log_scan.ts'
 import { kcatMissing, leaveTransaction, readWithJava, readWithKcat, runJava } from './peers.ts'
 import type { PeerRecord } from './peers.ts'
@@ -23,6 +23,9 @@ describeKafka('the scan of control records', ({ bootstrap }) => {
     expect(await createTopic(address, { name: `${run}-mixed`, partitions: 1 })).toBe(0)
     expect(await createTopic(address, { name: `${run}-open`, partitions: 2 })).toBe(0)
     await runJava('peer/InterleaveTransactions.java', [bootstrap, `${run}-mixed`, run, '120', '7'])
+    // The last end was answered before its marker was written.
+    const hasEnded = async () => firstOpenOffset(await scanPartition(bootstrap, `${run}-mixed`, 0)) === undefined
+    await vi.waitUntil(hasEnded, { timeout: 20_000, interval: 50 })
   })
 
   test('knows how interleaved transactions of several producers ended', async () => {

@@ -8,7 +8,7 @@ import { createTopic } from '../broker/probe.ts'
 const topic = 'closing'
 
 describeBrokers('a client whose broker does not answer', () => {
-  test('gives up what is under way when the signal of close aborts', { timeout: 60_000 }, async () => {
+  test('gives up what is under way when the signal of close aborts', async () => {
     await using broker = await startBroker()
     expect(await createTopic(broker.bootstrap, { name: topic, partitions: 1 })).toBe(0)
     const kafka = new Kafka({ brokers: [broker.bootstrap] })

@@ -17,8 +17,8 @@ const settings: ConnectionSettings = {
   logger: silentLogger,
   clientId: 'test',
   tls: undefined,
-  connectTimeoutMs: 500,
-  requestTimeoutMs: 500,
+  connectTimeoutMs: 10_000,
+  requestTimeoutMs: 10_000,
   inFlightRequestsMax: 5,
   queuedRequestsMax: 10,
   frameBytesMax: 1_000_000,
@@ -279,7 +279,10 @@ describe('requests share a connection', () => {
   })
 
   it('an overdue reply ends the connection: its own request timed out, the others lost it', async () => {
-    const { broker, connection } = await fake({ handlers: { FindCoordinator: () => 'silence' } })
+    const { broker, connection } = await fake(
+      { handlers: { FindCoordinator: () => 'silence' } },
+      { requestTimeoutMs: 500 }
+    )
     let closed = 0
     connection.onUnusable = () => closed++
     const overdue = failure(connection.send('FindCoordinator', 3, findGroup, { timeoutMs: 500 }))

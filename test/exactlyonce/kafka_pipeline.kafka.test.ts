@@ -192,7 +192,7 @@ describeKafka('a job between Kafka topics', ({ bootstrap }) => {
     const [input, output] = [await newTopic(kafka, 'in'), await newTopic(kafka, 'out')]
     const groupId = uniqueName('joined')
     const storage = memoryCheckpointStorage()
-    const join = (id: string) => GroupMember.join(kafka.cluster, id, 'classic', input)
+    const join = (id: string) => GroupMember.join(kafka.cluster, id, 'classic', input, { sessionTimeoutMs: 60_000 })
     const reader = await join(groupId)
     await feed(kafka, input, numbered(100))
     const first = await start(copyJob({ kafka, input, output, storage, source: { groupId } }))

@@ -12,8 +12,8 @@ import type { Pipeline } from '../faults/pipeline.ts'
 import { Site } from '../faults/site.ts'
 import type { RunOptions } from '../faults/site.ts'
 
-/** As short as the start check allows. */
-const timeoutMs = 2_500
+/** Short, but longer than a machine stands still. */
+const timeoutMs = 5_000
 const intervalMs = 200
 const transactionTimeoutMs = timeoutMs + intervalMs
 

@@ -55,7 +55,7 @@ describeJars('a transaction that one process has prepared', () => {
       expect(tooLate.verdict.kind).toBe('lost')
     })
 
-    test('is committed or aborted by its two numbers where it is a Java producer’s', async () => {
+    test('is committed or aborted by its two numbers where it is a Java producer’s', { timeout: 240_000 }, async () => {
       const topic = await newTopic(broker.bootstrap, 'java', partitions)
       const recordCount = 9
       const leave = (name: string) => {

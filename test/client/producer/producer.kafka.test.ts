@@ -30,7 +30,9 @@ describeBrokers('an idempotent producer', () => {
 
   async function newTopic(what: string, configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const topic = uniqueName(what)
-    await kafka.admin().createTopics([{ topic, partitionCount: 3, replicationFactor: 1, configs }])
+    await kafka
+      .admin()
+      .createTopics([{ topic, partitionCount: 3, replicationFactor: 1, configs }], { deadlineMs: 30_000 })
     return topic
   }
 

@@ -141,7 +141,7 @@ describe.concurrent('a transaction whose end left no marker, and whose id has go
     })
   })
 
-  test('is not called fenced for what may pass', async ({ expect }) => {
+  test('is not called fenced for what may pass', { timeout: 90_000 }, async ({ expect }) => {
     await using embedded = await EmbeddedKafka.start({ brokers: 1 })
     await using kafka = new Kafka({ brokers: [embedded.bootstrap], logger: silentLogger })
     const handle = await forgotten(embedded, kafka)

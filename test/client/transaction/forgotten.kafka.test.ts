@@ -1,7 +1,7 @@
 // A transaction ends while the only broker that has its output and its ledger is gone: no marker is written, then or later
 // (KAFKA-20734). The next InitProducerId makes the coordinator forget how it ended; its log still tells. Whoever goes on
 // with the id writes the markers first.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Kafka, ledgerGroupOf } from 'kafka-once'
 import type { PreparedTransaction, Transaction, TransactionalProducer } from 'kafka-once'
 import { quickRestart, startBroker } from '../../broker/broker.ts'
@@ -36,6 +36,10 @@ describeBrokers('a transaction whose end reached no partition and no ledger', ()
 
   async function open(kafka: Kafka): Promise<Open> {
     const topic = uniqueName('forgotten')
+    // The first to ask makes the topics of the coordinators, which takes long on brokers that have just started.
+    for (const type of ['group', 'transaction'] as const) {
+      await vi.waitFor(() => kafka.cluster.coordinator(type, topic), { timeout: failoverMsMax, interval: 100 })
+    }
     await kafka.admin().createTopics([{ topic, partitionCount: 6, replicationFactor: 1 }], { deadlineMs })
     for (let i = 0; ; i++) {
       const transactionalId = `${topic}-${i}`

@@ -117,9 +117,7 @@ describeBrokers('a transaction over a bad network', () => {
       })
       expect(transaction.state).toBe('committing')
       await expect(transaction.abort()).rejects.toMatchObject({ code: 'INVALID_STATE' })
-      await expect(kafka.resumeTransaction(handle).abort({ deadlineMs: 500 })).resolves.toMatchObject({
-        kind: 'alreadyCommitted'
-      })
+      expect((await kafka.resumeTransaction(handle).abort()).kind).toBe('alreadyCommitted')
       lost.cancel()
       expect(['committed', 'alreadyCommitted']).toContain((await transaction.commit()).kind)
       expect(await commitOne(producer, it, 'next')).toBe('committed')

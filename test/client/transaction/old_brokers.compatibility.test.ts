@@ -52,7 +52,7 @@ describeJars('transactions on an older broker', () => {
 
     test('are lost after a timeout, also where the records are gone', async () => {
       const it = await place('timeout')
-      const handle = await prepareOne(newProducer(it, { transactionTimeoutMs: 500 }), it)
+      const handle = await prepareOne(newProducer(it, { transactionTimeoutMs: 3_000 }), it)
       await expect.poll(() => outcomesOf(it, handle), { timeout: 20_000 }).toEqual(['ABORT', 'ABORT'])
       await expectVerdict(it, handle, await kafka.resumeTransaction(handle).commit(), 'lost')
       const all = [0, 1].map((partition) => ({ topic: it.topic, partition, before: 'all' as const }))

@@ -167,7 +167,7 @@ describeBrokers('a transactional producer', () => {
 
     test('finds its transaction lost after a timeout, and goes on', async () => {
       const it = await place('timeout')
-      const producer = newProducer(it, { transactionTimeoutMs: 500 })
+      const producer = newProducer(it, { transactionTimeoutMs: 3_000 })
       const prepared = await prepareOne(producer, it, 'lost')
       await expectEnded(it, 'ABORT')
       const verdict = await current(producer).commit()

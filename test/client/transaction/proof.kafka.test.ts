@@ -29,8 +29,8 @@ describeKafka('a committed transaction', ({ bootstrap }) => {
     await expect
       .poll(() => readLedger(kafka.cluster, place), { timeout: 10_000 })
       .toMatchObject({ kind: 'witness', randomId: handle.witness?.randomId })
-    const { transactions } = await scanPartition(bootstrap, topic, 0)
-    expect(transactions.map(({ outcome }) => outcome)).toEqual(['COMMIT', 'ABORT'])
+    const outcomes = async () => (await scanPartition(bootstrap, topic, 0)).transactions.map(({ outcome }) => outcome)
+    await expect.poll(outcomes).toEqual(['COMMIT', 'ABORT'])
   })
 })
 

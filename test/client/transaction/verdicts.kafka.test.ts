@@ -98,7 +98,7 @@ describeBrokers('the verdict on a resumed transaction', () => {
 
       test('is lost when the broker timed it out', async () => {
         const it = await place('timeout')
-        const handle = adapt(await prepareOne(newProducer(it, { transactionTimeoutMs: 500 }), it))
+        const handle = adapt(await prepareOne(newProducer(it, { transactionTimeoutMs: 3_000 }), it))
         await expect.poll(() => outcomesOf(it, handle), { timeout: 20_000 }).toEqual(['ABORT', 'ABORT'])
         await expectVerdict(it, handle, await kafka.resumeTransaction(handle).commit(), 'lost')
         expect(await kafka.resumeTransaction(handle).prove()).toEqual({ kind: 'proven' })
@@ -232,7 +232,7 @@ describeBrokers('the verdict on a resumed transaction', () => {
 
       test('is lost after a timeout', async () => {
         const it = await place('foreigntimeout')
-        const handle = await prepareOne(newProducer(it, { transactionTimeoutMs: 500 }), it)
+        const handle = await prepareOne(newProducer(it, { transactionTimeoutMs: 3_000 }), it)
         await expect.poll(() => outcomesOf(it, handle), { timeout: 20_000 }).toEqual(['ABORT', 'ABORT'])
         await expectVerdict(it, handle, await kafka.resumeTransaction(foreign(handle)).commit(), 'lost')
       })
