@@ -306,6 +306,8 @@ describeKafka('the Kafka sink', ({ bootstrap }) => {
       )
       await new SinkHarness([sinkOf(kafka, topic, prefix)]).start()
       for (const transaction of transactions) expect(await transaction.commit()).toEqual({ kind: 'committed' })
+      // A commit is decided at once, its markers follow.
+      await until(async () => (await visible(bootstrap, topic)).length >= strangers.length, 'all that was committed')
       expect((await visible(bootstrap, topic)).toSorted()).toEqual([...strangers].toSorted())
     })
   })

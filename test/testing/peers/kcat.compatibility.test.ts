@@ -45,7 +45,11 @@ describePeer('kcat', await kcatMissing(), (start) => {
       await transaction.send({ topic, value })
       await (value === 'dropped' ? transaction.abort() : transaction.commit())
     }
-    const records = await readWithKcat(kafka.bootstrap, topic)
-    expect(records.map(({ value }) => Buffer.from(value ?? []).toString())).toEqual(['kept', 'kept too'])
+    const read = async (): Promise<string[]> => {
+      const records = await readWithKcat(kafka.bootstrap, topic)
+      return records.map(({ value }) => Buffer.from(value ?? []).toString())
+    }
+    // A commit is decided at once, its markers follow.
+    await expect.poll(read, { timeout: 60_000 }).toEqual(['kept', 'kept too'])
   })
 })
