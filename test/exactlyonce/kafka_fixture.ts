@@ -22,9 +22,14 @@ export function openKafka(bootstrap: string): Kafka {
   return kafka
 }
 
-export async function newTopic(kafka: Kafka, what: string, partitionCount = 1): Promise<string> {
+export async function newTopic(
+  kafka: Kafka,
+  what: string,
+  partitionCount = 1,
+  configs: Readonly<Record<string, string>> = {}
+): Promise<string> {
   const topic = uniqueName(what)
-  await kafka.admin().createTopics([{ topic, partitionCount, replicationFactor: 1 }])
+  await kafka.admin().createTopics([{ topic, partitionCount, replicationFactor: 1, configs }])
   return topic
 }
 

@@ -3,7 +3,7 @@
 import { errorCode } from 'kafka-once/protocol'
 import { expect } from 'vitest'
 import type { AnswerCase } from './produce_answers.ts'
-import { batch } from './site.ts'
+import { batch, keptForEver } from './site.ts'
 import type { Site, SiteTopic } from './site.ts'
 
 const {
@@ -40,7 +40,7 @@ async function remove(site: Site, topic: string, offset: bigint, partitionIndex 
 
 /** Three batches of one record, at 1,000, 3,000 and 2,000 ms, and one of two at 2,500 ms. */
 async function timed(site: Site): Promise<SiteTopic> {
-  const topic = await site.topic()
+  const topic = await site.topic({ config: keptForEver })
   for (const timestamp of [1_000, 3_000, 2_000]) await site.produce(topic, batch({ timestamp }))
   await site.produce(topic, batch({ timestamp: 2_500, values: ['a', 'b'] }))
   return topic

@@ -2,7 +2,7 @@
 import { batchLayout, crc32c, errorCode } from 'kafka-once/protocol'
 import { expect } from 'vitest'
 import { Wire } from '../broker/wire.ts'
-import { batch, idempotent } from './site.ts'
+import { batch, idempotent, keptForEver } from './site.ts'
 import type { Site } from './site.ts'
 
 export interface AnswerCase {
@@ -170,7 +170,7 @@ const batches: AnswerCase[] = [
   {
     name: 'corrects the highest timestamp of a batch',
     async run(site) {
-      const topic = await site.topic()
+      const topic = await site.topic({ config: keptForEver })
       const wrong = sealed(edited(batch({ timestamp: 1_000 }), (v) => v.setBigInt64(batchLayout.maxTimestamp, 9n)))
       expect(await site.produce(topic, wrong)).toMatchObject({ errorCode: NONE })
       const { records } = await site.fetch(topic)

@@ -17,6 +17,9 @@ export interface TopicOptions {
 export type PartitionProduced = ResponseOf<'Produce'>['responses'][number]['partitionResponses'][number]
 export type PartitionFetched = ResponseOf<'Fetch'>['responses'][number]['partitions'][number]
 
+/** For topics whose records claim to be old, which a broker would throw away. */
+export const keptForEver = { 'retention.ms': '-1' }
+
 let topics = 0
 
 export class Site implements Disposable {

@@ -27,7 +27,9 @@ describeKafka('administrative calls on a real Kafka', ({ bootstrap }) => {
   beforeAll(async () => {
     kafka = new Kafka({ brokers: bootstrap.split(',') })
     admin = kafka.admin()
-    expect(await admin.createTopics([{ topic, partitionCount: 3 }])).toEqual([{ topic, isNew: true }])
+    // Some of its records claim to be old, and are to stay.
+    const configs = { 'retention.ms': '-1' }
+    expect(await admin.createTopics([{ topic, partitionCount: 3, configs }])).toEqual([{ topic, isNew: true }])
   })
   afterAll(() => kafka.close())
 
