@@ -190,7 +190,7 @@ const topics: AnswerCase[] = [
       const [again] = await create(site, [{ name: topic.name }])
       expect(again!.errorCode).toBe(NONE)
       expect(again!.topicId).not.toBe(topic.id)
-      await expect.poll(async () => (await metadata(site, topic.name)).errorCode).toBe(NONE)
+      await site.untilKnown(topic.name)
       expect(await site.produce({ name: topic.name, id: again!.topicId }, batch())).toMatchObject({ baseOffset: 0n })
     }
   },

@@ -42,16 +42,23 @@ export class Site implements Disposable {
     const { topics: created } = await this.wire.request('CreateTopics', 7, { topics: [{ name, ...shape }] })
     const [{ errorCode, errorMessage, topicId } = { errorCode: -1, errorMessage: null, topicId: '' }] = created
     if (errorCode !== 0) throw new Error(`${name} was not created: ${errorCode} ${errorMessage}`)
-    await this.#known(name)
+    await this.untilKnown(name)
     return { name, id: topicId }
   }
 
-  /** A real broker learns of a topic a little later than its controller. */
-  async #known(name: string): Promise<void> {
+  /** A real broker learns of a topic a little later than its controller, and first tells of it, then leads it. */
+  async untilKnown(name: string): Promise<void> {
     for (;;) {
       const request = { topics: [{ name }], allowAutoTopicCreation: false, includeTopicAuthorizedOperations: false }
-      const { topics: found } = await this.wire.request('Metadata', 12, request)
-      if (found[0]?.errorCode === 0 && found[0].partitions.every(({ errorCode }) => errorCode === 0)) return
+      const { brokers, topics: found } = await this.wire.request('Metadata', 12, request)
+      const [topic] = found
+      if (topic?.errorCode !== 0 || topic.partitions.some(({ errorCode }) => errorCode !== 0)) continue
+      const own = brokers.find(({ host, port }) => `${host}:${port}` === this.address)?.nodeId
+      const led = topic.partitions.filter(({ leaderId }) => brokers.length === 1 || leaderId === own)
+      const partitions = led.map(({ partitionIndex }) => ({ partitionIndex, timestamp: -1n }))
+      const listing = { replicaId: -1, topics: [{ name, partitions }] }
+      const { topics: listed } = await this.wire.request('ListOffsets', 1, listing)
+      if (listed.every((one) => one.partitions.every(({ errorCode }) => errorCode === 0))) return
     }
   }
 
