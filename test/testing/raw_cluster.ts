@@ -35,6 +35,30 @@ export function isTemporary(code: number): boolean {
   return temporary.includes(code)
 }
 
+/** What a leader says that could not have a batch verified, as when the coordinator is slow. */
+export const unverified: readonly number[] = [errorCode.NOT_ENOUGH_REPLICAS]
+
+/** What is said while a coordinator is slow, loading or moving. */
+export const uncoordinated: readonly number[] = [
+  errorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  errorCode.COORDINATOR_NOT_AVAILABLE,
+  errorCode.NOT_COORDINATOR
+]
+
+/** Asks again while the answer has one of these codes, and nothing has come of the request. */
+export async function untilSettled<T>(
+  codes: readonly number[],
+  ask: () => Promise<T>,
+  codeOf: (answer: T) => number
+): Promise<T> {
+  const deadlineMs = performance.now() + patienceMs
+  for (;;) {
+    const answer = await ask()
+    if (!codes.includes(codeOf(answer)) || performance.now() > deadlineMs) return answer
+    await sleep(backoffMs)
+  }
+}
+
 export const coordinatorKinds = Object.freeze({ group: 0, transaction: 1 } as const)
 
 export class RawCluster implements Disposable {

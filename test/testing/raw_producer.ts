@@ -2,7 +2,7 @@
 // transactions v2 or of those before. Never counts sequences, never retries unless asked to.
 import { errorByCode } from 'kafka-once/protocol'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { batchOf, isTemporary, patiently } from './raw_cluster.ts'
+import { batchOf, isTemporary, patiently, uncoordinated, untilSettled, unverified } from './raw_cluster.ts'
 import type { RawCluster } from './raw_cluster.ts'
 
 /** `v5` speaks transactions v2: Produce 12, TxnOffsetCommit 5, EndTxn 5. `v4` speaks Produce 11, and 4 of the others. */
@@ -124,6 +124,15 @@ export class RawProducer {
     return answer
   }
 
+  /** Produce, again where it could not be verified. */
+  sendSettled(options: SendOptions): ReturnType<RawProducer['send']> {
+    return untilSettled(
+      unverified,
+      () => this.send(options),
+      ({ errorCode }) => errorCode
+    )
+  }
+
   /** Begins a transaction in the words that the speech has for it, and writes one batch to each partition. */
   async write(sequence: number, partitions: readonly number[] = [0], values?: readonly string[]): Promise<void> {
     const { transactionalId } = this
@@ -154,6 +163,15 @@ export class RawProducer {
       ]
     })
     return topics[0]?.partitions[0]?.errorCode ?? -1
+  }
+
+  /** TxnOffsetCommit, again where a coordinator was slow or away. */
+  commitOffsetsSettled(options: OffsetsOptions): Promise<number> {
+    return untilSettled(
+      uncoordinated,
+      () => this.commitOffsets(options),
+      (code) => code
+    )
   }
 
   /** Writes a witness in the words of the speech. */

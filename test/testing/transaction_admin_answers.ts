@@ -4,6 +4,7 @@ import { errorCode } from 'kafka-once/protocol'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { committedRecords, firstOpenOffset } from '../broker/log_scan.ts'
+import { uncoordinated, untilSettled } from './raw_cluster.ts'
 import { answer, shortTimeoutMs, valuesOf } from './transaction_answers.ts'
 import type { AnsweringSite, Situation } from './transaction_answers.ts'
 import type { RawProducer } from './raw_producer.ts'
@@ -92,12 +93,17 @@ export function initProducerIdAnswers(site: AnsweringSite): void {
 }
 
 function initWith(here: Situation, flags: { enable2Pc?: boolean; keepPreparedTxn?: boolean; timeoutMs?: number }) {
-  return here.raw.askCoordinator('transaction', here.name, 'InitProducerId', 6, {
+  const body = {
     transactionalId: here.name,
     transactionTimeoutMs: flags.timeoutMs ?? 60_000,
     enable2Pc: flags.enable2Pc ?? false,
     keepPreparedTxn: flags.keepPreparedTxn ?? false
-  })
+  }
+  return untilSettled(
+    uncoordinated,
+    () => here.raw.askCoordinator('transaction', here.name, 'InitProducerId', 6, body),
+    (answer) => answer.errorCode
+  )
 }
 
 /** For a broker with `unstable.api.versions.enable`, and with two-phase commit switched on or off. */

@@ -227,7 +227,7 @@ export function misfitAnswers(site: AnsweringSite): void {
   answer(site, 'transactions v2 are not for version 0, and leave the id busy', async (here) => {
     const { UNSUPPORTED_VERSION } = errorCode
     const producer = await here.producer().init()
-    expect((await producer.send({ sequence: 0, produceVersion: 12 })).errorCode).toBe(UNSUPPORTED_VERSION)
+    expect((await producer.sendSettled({ sequence: 0, produceVersion: 12 })).errorCode).toBe(UNSUPPORTED_VERSION)
     expect(await here.raw.describe(here.name)).toMatchObject({ transactionState: 'Empty' })
     expect(await producer.addPartitions()).toBe(CONCURRENT_TRANSACTIONS)
     expect((await producer.initOnce()).errorCode).toBe(CONCURRENT_TRANSACTIONS)
@@ -246,11 +246,11 @@ export function produceAnswers(site: AnsweringSite): void {
     const producer = await here.producer().init()
     await producer.write(0, [0], ['a', 'b'])
     const resumed = producer.resumed()
-    const next = await resumed.send({ sequence: 2, values: ['c'] })
+    const next = await resumed.sendSettled({ sequence: 2, values: ['c'] })
     expect(next).toMatchObject({ errorCode: NONE, baseOffset: 2n })
-    expect(await resumed.send({ sequence: 2, values: ['c'] })).toMatchObject({ errorCode: NONE, baseOffset: 2n })
-    expect((await resumed.send({ sequence: 0, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
-    expect((await resumed.send({ sequence: 9, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect(await resumed.sendSettled({ sequence: 2, values: ['c'] })).toMatchObject({ errorCode: NONE, baseOffset: 2n })
+    expect((await resumed.sendSettled({ sequence: 0, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
+    expect((await resumed.sendSettled({ sequence: 9, values: ['z'] })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
     expect((await resumed.end()).errorCode).toBe(NONE)
     await here.raw.untilState(here.name, 'CompleteCommit')
     expect(await here.committedValues()).toEqual(['a', 'b', 'c'])
@@ -259,23 +259,23 @@ export function produceAnswers(site: AnsweringSite): void {
   answer(site, 'a transaction needs its partitions: v2 adds them, older ones must have been added', async (here) => {
     const producer = await here.producer().init()
     if (here.isV5) {
-      expect((await producer.send({ sequence: 5 })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
-      expect((await producer.send({ sequence: 0 })).errorCode).toBe(NONE)
+      expect((await producer.sendSettled({ sequence: 5 })).errorCode).toBe(OUT_OF_ORDER_SEQUENCE_NUMBER)
+      expect((await producer.sendSettled({ sequence: 0 })).errorCode).toBe(NONE)
       expect((await here.raw.describe(here.name)).topics).toMatchObject([{ topic: here.topic, partitions: [0] }])
       return
     }
-    expect((await producer.send({ sequence: 0 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
-    expect((await producer.send({ sequence: 0, produceVersion: 10 })).errorCode).toBe(INVALID_TXN_STATE)
+    expect((await producer.sendSettled({ sequence: 0 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
+    expect((await producer.sendSettled({ sequence: 0, produceVersion: 10 })).errorCode).toBe(INVALID_TXN_STATE)
     await producer.insist('AddPartitionsToTxn', () => producer.addPartitions([0]))
-    expect((await producer.send({ sequence: 0, partition: 1 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
-    expect((await producer.send({ sequence: 0 })).errorCode).toBe(NONE)
+    expect((await producer.sendSettled({ sequence: 0, partition: 1 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
+    expect((await producer.sendSettled({ sequence: 0 })).errorCode).toBe(NONE)
   })
 
   answer(site, 'a fenced producer is refused everywhere', async (here) => {
     const zombie = await here.producer().init()
     await zombie.write(0)
     await here.producer().init()
-    expect((await zombie.send({ sequence: 1 })).errorCode).toBe(INVALID_PRODUCER_EPOCH)
+    expect((await zombie.sendSettled({ sequence: 1 })).errorCode).toBe(INVALID_PRODUCER_EPOCH)
     expect(await zombie.addPartitions([1])).toBe(PRODUCER_FENCED)
     expect((await zombie.endOnce()).errorCode).toBe(PRODUCER_FENCED)
     expect(await here.committedValues()).toEqual([])
@@ -287,12 +287,12 @@ export function produceAnswers(site: AnsweringSite): void {
     expect((await sleeper.resumed().end()).errorCode).toBe(NONE)
     await here.raw.untilState(here.name, 'CompleteCommit')
     if (here.isV5) {
-      expect((await sleeper.send({ sequence: 1 })).errorCode).toBe(INVALID_PRODUCER_EPOCH)
+      expect((await sleeper.sendSettled({ sequence: 1 })).errorCode).toBe(INVALID_PRODUCER_EPOCH)
       return
     }
-    expect((await sleeper.send({ sequence: 1 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
+    expect((await sleeper.sendSettled({ sequence: 1 })).errorCode).toBe(errorCode.TRANSACTION_ABORTABLE)
     expect(await sleeper.addPartitions()).toBe(NONE)
-    expect((await sleeper.send({ sequence: 1, values: ['late'] })).errorCode).toBe(NONE)
+    expect((await sleeper.sendSettled({ sequence: 1, values: ['late'] })).errorCode).toBe(NONE)
   })
 
   answer(site, 'a late batch after the answer to EndTxn may still get in, and is committed then', async (here) => {
@@ -317,7 +317,7 @@ export function produceAnswers(site: AnsweringSite): void {
   answer(site, 'a transactional batch without a producer id is written outside any transaction', async (here) => {
     const producer = await here.producer().init()
     producer.producerEpoch = -1
-    expect((await producer.send({ sequence: -1, producerId: -1n })).errorCode).toBe(NONE)
+    expect((await producer.sendSettled({ sequence: -1, producerId: -1n })).errorCode).toBe(NONE)
     expect((await here.scan()).lastStableOffset).toBe(1n)
     expect(await here.raw.fetchCommitted(here.topic, 0)).toMatchObject([{ producerId: -1n, isTransactional: true }])
   })

@@ -52,7 +52,7 @@ export function offsetAnswers(site: AnsweringSite): void {
     const groupId = `${here.name}.ledger`
     const producer = await here.producer().init()
     await here.raw.coordinatorOf('group', groupId)
-    const codeOf = (version: number): Promise<number> => producer.commitOffsets({ groupId, offset: 1n, version })
+    const codeOf = (version: number): Promise<number> => producer.commitOffsetsSettled({ groupId, offset: 1n, version })
     await producer.insist('the group coordinator', async () => {
       const code = await codeOf(3)
       return code === INVALID_TXN_STATE ? NONE : code
@@ -72,7 +72,7 @@ export function offsetAnswers(site: AnsweringSite): void {
     const zombie = await here.producer().init()
     await zombie.writeWitness(groupId, 'zombie')
     await here.producer().init()
-    expect(await zombie.commitOffsets({ groupId, offset: 9n })).toBe(INVALID_PRODUCER_EPOCH)
+    expect(await zombie.commitOffsetsSettled({ groupId, offset: 9n })).toBe(INVALID_PRODUCER_EPOCH)
     expect(await settled(here, groupId)).toMatchObject({ committedOffset: -1n })
   })
 
@@ -110,7 +110,7 @@ export function offsetAnswers(site: AnsweringSite): void {
       await producer.init({ producerId: producer.producerId, producerEpoch: producer.producerEpoch })
       await producer.write(0, [0], ['next'])
       await producer.writeWitness(groupId, 'next', 2n)
-      expect(await late.commitOffsets({ groupId, offset: 9n, metadata: 'late' })).toBe(INVALID_PRODUCER_EPOCH)
+      expect(await late.commitOffsetsSettled({ groupId, offset: 9n, metadata: 'late' })).toBe(INVALID_PRODUCER_EPOCH)
       expect((await late.endOnce()).errorCode).toBe(PRODUCER_FENCED)
       expect(await here.raw.describe(here.name)).toMatchObject({ transactionState: 'Ongoing' })
       await producer.finish()

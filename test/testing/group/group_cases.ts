@@ -5,6 +5,7 @@ import type { ApiName, EncodableRequestOf, ResponseOf } from 'kafka-once/protoco
 import { apis, errorCode } from 'kafka-once/protocol'
 import { coordinatorPartition } from '../../../src/testing/cluster/java_hash.ts'
 import { Wire } from '../../broker/wire.ts'
+import { uncoordinated, untilSettled } from '../raw_cluster.ts'
 
 /** What a script can do. Requests go to the one broker. */
 export class Stage {
@@ -45,9 +46,14 @@ export class Stage {
 
   /** Sends on a connection of its own, so that an answer that waits holds nobody up. */
   async ask<N extends ApiName>(api: N, body: EncodableRequestOf<N>, version?: number): Promise<ResponseOf<N>> {
-    const wire = await Wire.open(this.#address)
-    this.#wires.push(wire)
-    return wire.request(api, version ?? apis[api].latestStableVersion, body)
+    const askOnce = async (): Promise<ResponseOf<N>> => {
+      const wire = await Wire.open(this.#address)
+      this.#wires.push(wire)
+      return wire.request(api, version ?? apis[api].latestStableVersion, body)
+    }
+    if (api !== 'TxnOffsetCommit') return askOnce()
+    // Its coordinator asks that of the transaction, which may be slow or away.
+    return untilSettled(uncoordinated, askOnce, commitCode)
   }
 
   /** As `ask`, and keeps the answer for comparison. */
@@ -147,9 +153,16 @@ export class Stage {
   }
 }
 
+/** Of an answer to TxnOffsetCommit; a coordinator that is slow or away gives the same code to all partitions. */
+function commitCode(answer: unknown): number {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what this API answers
+  const { topics } = answer as ResponseOf<'TxnOffsetCommit'>
+  return topics[0]?.partitions[0]?.errorCode ?? 0
+}
+
 const patienceMs = 30_000
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + patienceMs
   while (!(await isSo())) {
     if (performance.now() > deadlineMs) throw new Error(`Waited for ${what} for ${patienceMs} ms in vain`)
