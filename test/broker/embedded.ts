@@ -92,6 +92,11 @@ class EmbeddedTestBroker implements TestBroker {
     this.#kafka.resume(node)
   }
 
+  /** Brokers that are programs of their own cannot do it. */
+  advanceTime(ms: number): Promise<void> {
+    return this.#kafka.advanceTime(ms)
+  }
+
   logTail(): string {
     return ''
   }

@@ -14,6 +14,8 @@ export interface AnsweringCluster {
   kill(node?: number): Promise<void>
   /** Starts what is not running, on the same ports and data. */
   start(node?: number): Promise<void>
+  /** Lets time pass, where that can be done. */
+  advanceTime?(ms: number): Promise<void>
 }
 
 const patienceMs = 30_000

@@ -24,7 +24,8 @@ function withEmbedded(options: EmbeddedKafkaOptions): () => AnsweringCluster {
       bootstrap: running.bootstrap,
       nodes,
       kill: (node) => running.kill(node),
-      start: (node) => running.start(node)
+      start: (node) => running.start(node),
+      advanceTime: (ms) => running.advanceTime(ms)
     }
   }
 }

@@ -101,9 +101,9 @@ export function moveAnswers(site: AnsweringSite): void {
   })
 }
 
-/** Settings under which ids expire while one looks, and transactions may last for ever. */
+/** Settings under which ids expire while one waits, but not on their way, and transactions may last for ever. */
 export const shortLife: Readonly<Record<string, string>> = {
-  'transactional.id.expiration.ms': '500',
+  'transactional.id.expiration.ms': '5000',
   'transaction.remove.expired.transaction.cleanup.interval.ms': '200',
   'transaction.max.timeout.ms': '2147483647'
 }
@@ -121,7 +121,9 @@ export function expiryAnswers(site: AnsweringSite): void {
     for (const { transactionalId } of [ended, mortal]) {
       await patiently(`${transactionalId} to be forgotten`, async () => {
         const described = await here.raw.describe(transactionalId)
-        return described.errorCode === errorCode.TRANSACTIONAL_ID_NOT_FOUND ? true : undefined
+        if (described.errorCode === errorCode.TRANSACTIONAL_ID_NOT_FOUND) return true
+        await here.raw.cluster.advanceTime?.(500)
+        return undefined
       })
     }
     expect((await ended.endOnce()).errorCode).toBe(errorCode.INVALID_PRODUCER_ID_MAPPING)

@@ -16,7 +16,8 @@ import type { Site } from './site.ts'
 
 const { INVALID_REQUEST, NONE, REBOOTSTRAP_REQUIRED, UNSUPPORTED_VERSION } = errorCode
 
-const silenceMs = 1_000
+/** Longer than a broker needs for what is waited for, be it frames or the end. */
+const silenceMs = 20_000
 
 /** Sends bytes on a connection of its own; answers the frames that come, and whether the broker cut it. */
 function exchange(

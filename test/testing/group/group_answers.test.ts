@@ -12,11 +12,11 @@ describe('the embedded Kafka answers as a real one about', () => {
   })
   afterAll(() => kafka.close())
 
-  test.each(groupCases)('$name', async (one) => {
+  test.concurrent.each(groupCases)('$name', async (one) => {
     expect(await play(kafka.bootstrap, one)).toEqual(recorded[one.name])
   })
 
-  test.each(casesBySettings)('$name', async (one) => {
+  test.concurrent.each(casesBySettings)('$name', async (one) => {
     await using strict = await EmbeddedKafka.start({ config: one.settings })
     expect(await play(strict.bootstrap, one)).toEqual(recorded[one.name])
   })

@@ -6,9 +6,8 @@ import {
   encodeVersioned
 } from 'kafka-once/protocol'
 import type { EncodableRequestOf, ResponseOf } from 'kafka-once/protocol'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beat, joiningConsumer, one, two } from './consumer_cases.ts'
-import { offsetTopics, type GroupCase, type Stage } from './group_cases.ts'
+import { offsetTopics, until, type GroupCase, type Stage } from './group_cases.ts'
 
 type JoinGroup = EncodableRequestOf<'JoinGroup'>
 type Joined = ResponseOf<'JoinGroup'>
@@ -339,21 +338,27 @@ export const migrationCases: readonly GroupCase[] = [
       const { groupId, topic } = await prepare(stage, 2)
       const joined = await stage.ask('ConsumerGroupHeartbeat', joiningConsumer(groupId, one, topic))
       const offers: readonly (readonly [string, Partial<JoinGroup>])[] = [
-        ['session', { sessionTimeoutMs: 1000 }],
-        ['sync', { rebalanceTimeoutMs: 1000 }]
+        ['session', { sessionTimeoutMs: 5000 }],
+        ['sync', { rebalanceTimeoutMs: 5000 }]
       ]
       for (const [memberId, more] of offers) {
         await stage.ask('JoinGroup', joiningClassic(groupId, memberId, { topic, more }))
       }
       const third = await stage.ask(
         'JoinGroup',
-        joiningClassic(groupId, 'join', { topic, more: { rebalanceTimeoutMs: 1000 } })
+        joiningClassic(groupId, 'join', { topic, more: { rebalanceTimeoutMs: 5000 } })
       )
       await stage.ask('SyncGroup', syncing(groupId, third))
       const other = await stage.ask('ConsumerGroupHeartbeat', joiningConsumer(groupId, two, topic))
       stage.note('told to join', await stage.ask('Heartbeat', beating(groupId, third)))
-      await sleep(2500)
-      for (const memberId of ['session', 'sync', 'join']) {
+      const silent = ['session', 'sync', 'join']
+      await until('the silent members to be put out', async () => {
+        const asked = { groupIds: [groupId], includeAuthorizedOperations: false }
+        const { groups } = await stage.ask('ConsumerGroupDescribe', asked)
+        const [group] = groups
+        return group?.errorCode === 0 && group.members.every(({ memberId }) => !silent.includes(memberId))
+      })
+      for (const memberId of silent) {
         stage.note(memberId, await stage.ask('Heartbeat', { groupId, memberId, generationId: third.generationId }))
       }
       stage.note('epochs', [joined.memberEpoch, other.memberEpoch])

@@ -36,7 +36,7 @@ const groups: GroupCase = {
     await stage.untilCoordinated(missing)
     const protocols = [{ name: 'range', metadata: bytes }]
     // Static members that do not join again are waited for.
-    const times = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 500 }
+    const times = { sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 2000 }
     const join = { groupId, ...times, memberId: '', protocolType: 'consumer', protocols }
     const commit = { groupId, memberId: '', topics: offsetTopics(topic, { 0: 1n }, id) }
     const oneOffset = (partitionIndex: number, committedOffset: bigint) => {

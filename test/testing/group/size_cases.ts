@@ -35,7 +35,7 @@ export const sizeCases: readonly SizeCase[] = [
     settings: { 'group.max.size': '2' },
     async play(stage) {
       const { groupId, topic } = await prepare(stage, 4)
-      const offer = { topic, more: { rebalanceTimeoutMs: 1500 } }
+      const offer = { topic, more: { rebalanceTimeoutMs: 4000 } }
       const first = await stableClassic(stage, groupId, offer, assignment(topic, [0, 1, 2, 3]))
       const ids: string[] = []
       for (let i = 0; i < 3; i++) {
