@@ -108,7 +108,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
   const broker = new JarBroker(jars, layout, options, archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`])
   await startOrDispose(broker)
   const { sasl } = options
-  if (sasl !== undefined) await setScramPasswords(broker.internalAddress, sasl, mechanismsOf(sasl))
+  if (sasl !== undefined) await setScramPasswords(broker, sasl, mechanismsOf(sasl))
   return broker
 }
 

@@ -24,6 +24,6 @@ describeBrokers('a broker', () => {
     })
     afterAll(() => broker[Symbol.asyncDispose]())
 
-    test.each(cases)('$name', (one) => one.run(broker.bootstrap))
+    test.concurrent.each(cases)('$name', (one) => one.run(broker.bootstrap))
   })
 })
