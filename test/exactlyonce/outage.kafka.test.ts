@@ -16,6 +16,9 @@ import { describeBrokers } from '../broker/real_kafka.ts'
 import { newTopic, openKafka, until } from './kafka_fixture.ts'
 
 const timeoutMs = 2_000
+/** For checkpoints, some of which fail where the machine is slow. */
+const patienceMs = 90_000
+const testMs = 360_000
 
 interface Running {
   readonly job: JobHandle
@@ -75,7 +78,7 @@ const checkpointed = (job: JobHandle, count: number) => () => job.metrics().chec
 
 /** Ends the job, which must have copied all that was fed, once. */
 async function expectCopied({ bootstrap }: TestBroker, { job, output, fed, finish }: Running): Promise<void> {
-  await until(checkpointed(job, job.metrics().checkpointsCompleted + 3), 'checkpoints after the outage', 90_000)
+  await until(checkpointed(job, job.metrics().checkpointsCompleted + 3), 'checkpoints after the outage', patienceMs)
   await finish()
   const values = async () =>
     (await readCommitted(bootstrap, output)).map(({ value }) => Buffer.from(value ?? []).toString())
@@ -88,11 +91,11 @@ async function expectCopied({ bootstrap }: TestBroker, { job, output, fed, finis
 }
 
 describeBrokers('a job whose broker is away for a while', () => {
-  test('tries anew from its checkpoint, and goes on when it is back', { timeout: 180_000 }, async () => {
+  test('tries anew from its checkpoint, and goes on when it is back', { timeout: testMs }, async () => {
     await using broker = await startBroker()
     const running = await run(broker, 'EXACTLY_ONCE')
     const { job, restarts } = running
-    await until(checkpointed(job, 2), 'two checkpoints')
+    await until(checkpointed(job, 2), 'two checkpoints', patienceMs)
     // With records in an open transaction and nothing sealed, the next checkpoint cannot become durable. A run whose
     // checkpoints are durable would wait for their proof as long as the broker is away.
     let isPaused = false
@@ -109,13 +112,13 @@ describeBrokers('a job whose broker is away for a while', () => {
     await expectCopied(broker, running)
   })
 
-  test('goes on when it is back, whatever it was at', { timeout: 180_000 }, async () => {
+  test('goes on when it is back, whatever it was at', { timeout: testMs }, async () => {
     await using broker = await startBroker()
     const running = await run(broker, 'EXACTLY_ONCE')
     const { job } = running
-    await until(checkpointed(job, 2), 'two checkpoints')
+    await until(checkpointed(job, 2), 'two checkpoints', patienceMs)
     for (let n = 0; n < 8; n++) {
-      await until(checkpointed(job, job.metrics().checkpointsCompleted + 1), 'a checkpoint')
+      await until(checkpointed(job, job.metrics().checkpointsCompleted + 1), 'a checkpoint', patienceMs)
       await sleep(n * 25)
       broker.pause()
       await sleep(timeoutMs / 2)
@@ -124,16 +127,17 @@ describeBrokers('a job whose broker is away for a while', () => {
     await expectCopied(broker, running)
   })
 
-  test('can be cancelled meanwhile, whatever its sink promises', { timeout: 120_000 }, async () => {
+  test('can be cancelled meanwhile, whatever its sink promises', { timeout: testMs }, async () => {
     await using broker = await startBroker()
     const all = await Promise.all(
       (['EXACTLY_ONCE', 'AT_LEAST_ONCE', 'NONE'] as const).map((semantic) => run(broker, semantic))
     )
-    for (const { job } of all) await until(checkpointed(job, 2), 'two checkpoints')
+    for (const { job } of all) await until(checkpointed(job, 2), 'two checkpoints', patienceMs)
     await broker.kill()
     const beginMs = performance.now()
     await Promise.all(all.map(({ job }) => job.cancel()))
-    expect(performance.now() - beginMs).toBeLessThan(20_000)
+    // What still runs after that is given up.
+    expect(performance.now() - beginMs).toBeLessThan(30_000)
     for (const { job } of all) expect(await job.done).toMatchObject({ outcome: 'cancelled' })
   })
 })
