@@ -2,6 +2,7 @@
 import { errorCode } from 'kafka-once/protocol'
 import { EmbeddedKafka } from 'kafka-once/testing'
 import { Kafka } from 'kafka-once'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { batch, Site } from './site.ts'
 
@@ -27,7 +28,12 @@ const refusal = (errorName: 'CORRUPT_MESSAGE' | 'NOT_COORDINATOR') => ({
 
 async function askForId(): Promise<number> {
   const request = { transactionalId: null, transactionTimeoutMs: 1_000 }
-  return (await site.wire.request('InitProducerId', 5, request, 1_000)).errorCode
+  return (await site.wire.request('InitProducerId', 5, request)).errorCode
+}
+
+/** What comes, or that nothing came so far. */
+function orWaits(answer: Promise<unknown>): Promise<unknown> {
+  return Promise.race([answer, sleep(20, 'waits')])
 }
 
 describe('a control', () => {
@@ -56,15 +62,17 @@ describe('a control', () => {
 
   test('delays a request, or its reply', async () => {
     const topic = await site.topic()
-    kafka.control('Produce', () => ({ delayMs: 60 }))
-    kafka.control('Produce', () => ({ replyDelayMs: 60 }))
+    kafka.control('Produce', () => ({ delayMs: 5_000 }))
+    kafka.control('Produce', () => ({ replyDelayMs: 5_000 }))
     const first = site.produce(topic, batch())
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await orWaits(first)).toBe('waits')
     expect(kafka.log(topic.name, 0).endOffset).toBe(0n)
-    await first
+    await kafka.advanceTime(5_000)
+    expect(await first).toMatchObject({ baseOffset: 0n })
     const second = site.produce(topic, batch())
-    await new Promise((resolve) => setTimeout(resolve, 30))
-    expect(kafka.log(topic.name, 0).endOffset).toBe(2n)
+    await expect.poll(() => kafka.log(topic.name, 0).endOffset).toBe(2n)
+    expect(await orWaits(second)).toBe('waits')
+    await kafka.advanceTime(5_000)
     expect(await second).toMatchObject({ baseOffset: 1n })
   })
 

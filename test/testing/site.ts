@@ -68,11 +68,11 @@ export class Site implements Disposable {
     records: Uint8Array | null,
     options: ProduceOptions = {}
   ): Promise<PartitionProduced> {
-    const { version = 12, acks = -1, transactionalId = null, partition = 0 } = options
+    const { version = 12, acks = -1, transactionalId = null, partition = 0, timeoutMs = 10_000 } = options
     const { responses } = await this.wire.request('Produce', version, {
       transactionalId,
       acks,
-      timeoutMs: 10_000,
+      timeoutMs,
       topicData: [{ name: topic.name, topicId: topic.id, partitionData: [{ index: partition, records }] }]
     })
     const answer = responses[0]?.partitionResponses[0]
@@ -98,6 +98,7 @@ export interface ProduceOptions {
   readonly acks?: number
   readonly transactionalId?: string | null
   readonly partition?: number
+  readonly timeoutMs?: number
 }
 
 export interface FetchOptions {

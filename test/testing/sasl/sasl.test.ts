@@ -135,12 +135,13 @@ describe('a control', () => {
   })
 
   test('does not let a broker hold what a stranger sends, nor wait for it when it ends', async () => {
-    const kafka = await EmbeddedKafka.start({ sasl: { users: { alice: 'a' } } })
+    const config = { 'connection.failed.authentication.delay.ms': '10000' }
+    const kafka = await EmbeddedKafka.start({ sasl: { users: { alice: 'a' } }, config })
     using login = await Login.open(kafka.bootstrap)
     login.send('SaslHandshake', 1, { mechanism: 'NONE' })
     await new Promise((resolve) => setTimeout(resolve, 20))
     const beganMs = performance.now()
     await kafka.close()
-    expect(performance.now() - beganMs).toBeLessThan(80)
+    expect(performance.now() - beganMs).toBeLessThan(5_000)
   })
 })

@@ -76,7 +76,8 @@ describe('markers', () => {
   })
 
   test('that are missing hold up the next transaction of the id, for a while', async () => {
-    await using scene = await Scene.open()
+    const config = { 'add.partitions.to.txn.retry.backoff.max.ms': '5000' }
+    await using scene = await Scene.open({ config })
     const producer = await scene.producer().init()
     await producer.write(0)
     using hold = scene.kafka.transactions.markers.add(() => ({ afterMs: 30 }))
@@ -86,7 +87,10 @@ describe('markers', () => {
     hold[Symbol.dispose]()
     using longer = scene.kafka.transactions.markers.add(() => 'hold')
     producer.adopt(await producer.endOnce())
-    expect((await producer.send({ sequence: 0 })).errorCode).toBe(CONCURRENT_TRANSACTIONS)
+    const givenUp = producer.send({ sequence: 0 })
+    expect(await Promise.race([givenUp, sleep(50, 'waits')])).toBe('waits')
+    await scene.kafka.advanceTime(5_000)
+    expect((await givenUp).errorCode).toBe(CONCURRENT_TRANSACTIONS)
     longer[Symbol.dispose]()
     expect((await producer.send({ sequence: 0 })).errorCode).toBe(NONE)
   })
@@ -157,7 +161,7 @@ describe('a coordinator', () => {
     await producer.write(0)
     const before = await scene.raw.coordinatorOf('transaction', 'id')
     const from = scene.kafka.coordinatorOf('transaction', 'id') ?? 1
-    scene.kafka.transactions.loadMs = 200
+    scene.kafka.transactions.loadMs = 20_000
     scene.kafka.moveCoordinator('transaction', 'id', (from % 3) + 1)
     const body = { transactionalIds: ['id'] }
     const asked = async (address: string): Promise<number> =>
@@ -168,6 +172,7 @@ describe('a coordinator', () => {
     expect((await producer.endOnce()).errorCode).toBe(errorCode.COORDINATOR_LOAD_IN_PROGRESS)
     expect((await producer.send({ sequence: 1 })).errorCode).toBe(NONE)
     expect((await producer.send({ sequence: 0, partition: 1 })).errorCode).toBe(errorCode.NOT_ENOUGH_REPLICAS)
+    await scene.kafka.advanceTime(20_000)
     expect((await producer.end()).errorCode).toBe(NONE)
     await scene.raw.untilState('id', 'CompleteCommit')
     expect(await scene.committedValues()).toEqual(['value', 'value'])
@@ -197,7 +202,7 @@ describe('a coordinator', () => {
 
   test('forgets ids that nobody uses, and times out transactions, at the intervals that are set', async () => {
     const config = {
-      'transactional.id.expiration.ms': '100',
+      'transactional.id.expiration.ms': '60000',
       'transaction.remove.expired.transaction.cleanup.interval.ms': '20',
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': '20',
       'transaction.max.timeout.ms': String(timeoutNever)
@@ -205,10 +210,14 @@ describe('a coordinator', () => {
     await using scene = await Scene.open({ config })
     const immortal = await scene.producer('v5', 'immortal').init({ timeoutMs: timeoutNever })
     await immortal.write(0)
-    const mortal = await scene.producer('v5', 'mortal').init({ timeoutMs: 300 })
+    const mortal = await scene.producer('v5', 'mortal').init({ timeoutMs: 60_000 })
     await mortal.write(0, [1])
     const codeOf = async (id: string): Promise<number> => (await scene.raw.describe(id)).errorCode
-    await expect.poll(() => codeOf('mortal'), { timeout: 10_000 }).toBe(errorCode.TRANSACTIONAL_ID_NOT_FOUND)
+    await scene.kafka.advanceTime(60_100)
+    await scene.raw.untilState('mortal', 'CompleteAbort')
+    expect(await codeOf('mortal')).toBe(NONE)
+    await scene.kafka.advanceTime(60_100)
+    expect(await codeOf('mortal')).toBe(errorCode.TRANSACTIONAL_ID_NOT_FOUND)
     expect((await mortal.endOnce()).errorCode).toBe(errorCode.INVALID_PRODUCER_ID_MAPPING)
     expect(await scene.raw.describe('immortal')).toMatchObject({ transactionState: 'Ongoing' })
     expect((await immortal.endOnce()).errorCode).toBe(NONE)
