@@ -191,7 +191,7 @@ describe('a sink of a user', () => {
     env.addSource(source, { name: 's' }).addSink(sink)
     const job = await env.executeAsync('rows')
     const begun = () => sink.log.filter((line) => line.startsWith('begin'))
-    await vi.waitFor(() => expect(begun()).toHaveLength(3))
+    await vi.waitFor(() => expect(begun()).toHaveLength(3), { timeout: 20_000 })
     await job.cancel()
     const aborted = sink.log.filter((line) => line.startsWith('abort'))
     expect(new Set(aborted.map((line) => line.at(-1)))).toEqual(new Set(['0', '1', '2']))
