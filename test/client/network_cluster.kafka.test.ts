@@ -1,18 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { fetchGroupOffsets, Kafka, KafkaError, supportsRequireStable } from '../../src/client/index.ts'
-import { errorCode } from '../../src/protocol/index.ts'
 import type { ApiName } from '../../src/protocol/index.ts'
 import { quickRestart, startBroker } from '../broker/broker.ts'
 import type { BrokerOptions } from '../broker/broker.ts'
 import { describeBrokers, describeJars, describeKafka } from '../broker/real_kafka.ts'
-
-/** Answers of a coordinator that has not read its groups yet. */
-const loading: ReadonlySet<number> = new Set([
-  errorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  errorCode.COORDINATOR_NOT_AVAILABLE,
-  errorCode.NOT_COORDINATOR
-])
+import { uncoordinated, untilSettled } from '../testing/raw_cluster.ts'
 
 const recordingLogger = () => {
   const lines: string[] = []
@@ -62,12 +55,9 @@ describeKafka('a cluster, as a real Kafka 4.4.0 shows itself', ({ bootstrap }) =
         },
         { versionMax: 9 }
       )
-    const codeOf = async (index: number): Promise<number> => {
-      const { topics } = await commit(index)
-      const code = topics[0]!.partitions[0]!.errorCode
-      return loading.has(code) ? codeOf(index) : code
-    }
-    const codes = await Promise.all(Array.from({ length: 200 }, (_, index) => codeOf(index)))
+    const codeOf = ({ topics }: Awaited<ReturnType<typeof commit>>): number => topics[0]!.partitions[0]!.errorCode
+    const settled = (index: number) => untilSettled(uncoordinated, () => commit(index), codeOf)
+    const codes = (await Promise.all(Array.from({ length: 200 }, (_, index) => settled(index)))).map(codeOf)
     // Partition 1 is not there: each answer belongs to its own question.
     expect(codes).toEqual(Array.from({ length: 200 }, (_, index) => (index % 2 === 0 ? 0 : 3)))
   })

@@ -111,7 +111,7 @@ describeKafka('read_committed', ({ bootstrap }) => {
 
     // A commit is answered before its markers are written.
     const openAt = async () => (await scanTopic(bootstrap, topic)).map(firstOpenOffset)
-    await expect.poll(openAt, { timeout: 10_000 }).toEqual(Array.from({ length: partitions }, () => undefined))
+    await expect.poll(openAt).toEqual(Array.from({ length: partitions }, () => undefined))
     const judged = places(await readCommitted(bootstrap, topic))
     expect(judged.length).toBeGreaterThan(50)
     if ((await kcatMissing()) === undefined) expect(places(await readWithKcat(bootstrap, topic))).toEqual(judged)

@@ -113,7 +113,7 @@ describeBrokers('a transaction whose end reached no partition and no ledger', ()
     // EndTxn is answered before its markers are written.
     const outcomes = async () =>
       (await scanPartition(cluster.bootstrap, topic, partition)).transactions.map(({ outcome }) => outcome)
-    await expect.poll(outcomes, { timeout: 10_000 }).toEqual(['ABORT', 'COMMIT'])
+    await expect.poll(outcomes).toEqual(['ABORT', 'COMMIT'])
   })
 
   test('is lost where the other producer aborted it', { timeout: 180_000 }, async () => {
